@@ -1,0 +1,1 @@
+int maquette_kernels_placeholder(void);

@@ -1,0 +1,2 @@
+import MaquetteFormats
+import Testing

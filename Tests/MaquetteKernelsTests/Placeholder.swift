@@ -1,0 +1,2 @@
+import MaquetteKernels
+import Testing

@@ -1,0 +1,2 @@
+import MaquetteModels
+import Testing

@@ -1,0 +1,2 @@
+import MaquetteStores
+import Testing

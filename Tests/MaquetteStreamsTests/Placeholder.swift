@@ -1,0 +1,2 @@
+import MaquetteStreams
+import Testing

@@ -1,0 +1,2 @@
+import MaquetteSystem
+import Testing

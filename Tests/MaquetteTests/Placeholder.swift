@@ -1,0 +1,2 @@
+import Maquette
+import Testing
