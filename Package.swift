@@ -18,7 +18,7 @@ let package = Package(
     .target(name: "CMaquetteSystem"),
     .target(name: "CMaquetteKernels"),
     .target(name: "MaquetteSystem", dependencies: ["CMaquetteSystem"]),
-    .target(name: "MaquetteStreams", dependencies: ["MaquetteSystem"]),
+    .target(name: "MaquetteStreams", dependencies: ["MaquetteSystem", "CMaquetteSystem"]),
     .target(name: "MaquetteKernels", dependencies: ["MaquetteSystem", "CMaquetteKernels", "COpenBLAS"]),
     .target(name: "MaquetteFormats", dependencies: ["MaquetteSystem"]),
     .target(

@@ -1,0 +1,69 @@
+extension JSON: CustomStringConvertible {
+  /// The value as compact JSON text. Control characters are escaped, everything else is UTF-8.
+  public var description: String { String(decoding: bytes, as: UTF8.self) }
+
+  /// The value as compact JSON text in UTF-8.
+  public var bytes: [UInt8] {
+    var output: [UInt8] = []
+    write(to: &output)
+    return output
+  }
+
+  private func write(to output: inout [UInt8]) {
+    switch self {
+    case .null: output.append(contentsOf: "null".utf8)
+    case .bool(let value): output.append(contentsOf: (value ? "true" : "false").utf8)
+    case .number(let value): JSON.write(value, to: &output)
+    case .string(let value): JSON.write(value, to: &output)
+    case .array(let elements):
+      output.append(UInt8(ascii: "["))
+      var isFirst = true
+      for element in elements {
+        if !isFirst { output.append(UInt8(ascii: ",")) }
+        isFirst = false
+        element.write(to: &output)
+      }
+      output.append(UInt8(ascii: "]"))
+    case .object(let object):
+      output.append(UInt8(ascii: "{"))
+      var isFirst = true
+      for (name, value) in object.members {
+        if !isFirst { output.append(UInt8(ascii: ",")) }
+        isFirst = false
+        JSON.write(name, to: &output)
+        output.append(UInt8(ascii: ":"))
+        value.write(to: &output)
+      }
+      output.append(UInt8(ascii: "}"))
+    }
+  }
+
+  private static func write(_ value: Double, to output: inout [UInt8]) {
+    if let whole = Int(exactly: value), abs(whole) < 1 << 53 {
+      // -0.0 has no integer of its own.
+      output.append(contentsOf: (whole == 0 && value.sign == .minus ? "-0.0" : String(whole)).utf8)
+    } else if value.isFinite {
+      output.append(contentsOf: value.description.utf8)
+    } else {
+      output.append(contentsOf: "null".utf8)
+    }
+  }
+
+  private static func write(_ text: String, to output: inout [UInt8]) {
+    output.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      switch byte {
+      case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), byte])
+      case 0x0A: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "n")])
+      case 0x0D: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "r")])
+      case 0x09: output.append(contentsOf: [UInt8(ascii: "\\"), UInt8(ascii: "t")])
+      case 0..<0x20:
+        output.append(contentsOf: "\\u00".utf8)
+        output.append(contentsOf: (byte < 16 ? "0" : "").utf8)
+        output.append(contentsOf: String(byte, radix: 16).utf8)
+      default: output.append(byte)
+      }
+    }
+    output.append(UInt8(ascii: "\""))
+  }
+}

@@ -1,0 +1,55 @@
+import MaquetteSystem
+
+/// The threads that call subscribers: as many as there are subscribers running at one moment, kept for a while
+/// for the next event, so that a subscriber that blocks holds up nobody else and an idle program keeps no thread.
+enum Delivery {
+  private struct State {
+    var jobs: ArraySlice<@Sendable () -> Void> = []
+    var idleThreads = 0
+  }
+
+  private static let state = Monitor(State())
+  /// Milliseconds a thread waits for more work before it ends.
+  private static let patience: Int64 = 2000
+
+  static func run(_ job: @escaping @Sendable () -> Void) {
+    let needsThread = state.change { state -> Bool in
+      state.jobs.append(job)
+      guard state.jobs.count > state.idleThreads else { return false }
+      state.idleThreads += 1
+      return true
+    }
+    guard needsThread else { return }
+    do throws(MaquetteError) {
+      try Thread.start("maquette-events") { work() }
+    } catch {
+      // A busy thread will come to the job; if there is none, the next event tries again.
+      state.withLock { $0.idleThreads -= 1 }
+      Log.error("events are delayed: \(error.message)")
+    }
+  }
+
+  private static func work() {
+    while let job = nextJob() {
+      job()
+      state.withLock { $0.idleThreads += 1 }
+    }
+  }
+
+  /// Waits for a job; nil when none came in time, and the thread is no longer counted as idle.
+  private static func nextJob() -> (@Sendable () -> Void)? {
+    let job = state.wait(until: Deadline(milliseconds: patience)) { state in take(&state) }
+    if let job { return job }
+    return state.withLock { state in
+      if let job = take(&state) { return job }
+      state.idleThreads -= 1
+      return nil
+    }
+  }
+
+  private static func take(_ state: inout State) -> (@Sendable () -> Void)? {
+    guard let job = state.jobs.popFirst() else { return nil }
+    state.idleThreads -= 1
+    return job
+  }
+}

@@ -1,0 +1,237 @@
+import MaquetteSystem
+import Synchronization
+
+/// A value that changes over time, and those who watch it.
+///
+/// A **held** stream keeps its last value and calls a new subscriber at once with it, exactly once; a stream that
+/// is not held only passes events on. Every event reaches the subscribers in the order they subscribed, and events
+/// reach all of them in one order: a `set` from inside a subscriber waits until everybody has seen the present
+/// value, and a subscriber that comes or goes meanwhile misses nothing and sees nothing twice.
+///
+/// Every method may be called from any thread. No lock is held while a subscriber runs.
+public final class Stream<Value: Sendable>: Sendable {
+  /// One event: the value, and its number in the stream, from 1; a held value from before the first `set` has 0.
+  public struct Event: Sendable {
+    public let value: Value
+    public let sequence: UInt64
+    /// How many events between this one and the one received before were merged away, because they came faster
+    /// than they were taken.
+    public internal(set) var dropped: UInt64 = 0
+  }
+
+  /// Whether a later event may take the place of one that nobody has received yet.
+  private let mayMerge: @Sendable (Value) -> Bool
+  /// Whether the stream keeps its last value.
+  public let isHeld: Bool
+
+  private struct State {
+    var value: Value?
+    var sequence: UInt64 = 0
+    var observers: [Observer] = []
+    var pending: [Outgoing] = []
+    /// The thread that hands out events at the moment, 0 when none does.
+    var drainingThread: UInt = 0
+    var isClosed = false
+  }
+
+  private enum Start { case here, elsewhere, ended }
+
+  private struct Outgoing {
+    let event: Event
+    /// Nil: to everybody who subscribed before the event. Otherwise to one, who gets the held value.
+    let only: Observer?
+  }
+
+  /// One receiver of events.
+  private final class Observer: Sendable {
+    let receive: @Sendable (Event) -> Void
+    let end: @Sendable () -> Void
+    /// Events up to this one happened before it subscribed.
+    let joinedAt: UInt64
+    let isActive = Atomic<Bool>(true)
+
+    init(joinedAt: UInt64, receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void) {
+      self.joinedAt = joinedAt
+      self.receive = receive
+      self.end = end
+    }
+  }
+
+  private let state: Mutex<State>
+
+  /// A held stream.
+  ///
+  /// - Parameter mayMerge: tells for a value whether a later one may replace it while it waits for a slow
+  ///   subscriber. Usually all of them: only the present value counts.
+  public init(_ value: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool = { _ in true }) {
+    isHeld = true
+    self.mayMerge = mayMerge
+    state = Mutex(State(value: value))
+  }
+
+  /// A stream that is not held: subscribers see what happens after they came, and all of it.
+  public init() {
+    isHeld = false
+    mayMerge = { _ in false }
+    state = Mutex(State())
+  }
+
+  deinit {
+    close()
+  }
+
+  /// The present value of a held stream; nil of another.
+  public var value: Value? { state.withLock { $0.value } }
+
+  /// Changes the value and tells the subscribers, on this thread, unless another thread is handing out events of
+  /// this stream just now: that one then hands out this one too.
+  public func set(_ value: Value) {
+    let isMine = state.withLock { state -> Bool in
+      guard !state.isClosed else { return false }
+      state.sequence += 1
+      if isHeld { state.value = value }
+      state.pending.append(Outgoing(event: Event(value: value, sequence: state.sequence), only: nil))
+      return startDraining(&state)
+    }
+    if isMine { drain() }
+  }
+
+  /// Ends the stream: its subscriptions end once they have delivered what was set before.
+  public func close() {
+    let isMine = state.withLock { state -> Bool in
+      guard !state.isClosed else { return false }
+      state.isClosed = true
+      return startDraining(&state)
+    }
+    if isMine { drain() }
+  }
+
+  private func startDraining(_ state: inout State) -> Bool {
+    guard state.drainingThread == 0 else { return false }
+    state.drainingThread = Thread.current
+    return true
+  }
+
+  private func drain() {
+    while true {
+      let (batch, observers, isOver) = state.withLock { state -> ([Outgoing], [Observer], Bool) in
+        let batch = state.pending
+        state.pending = []
+        let observers = state.observers
+        let isOver = batch.isEmpty
+        if isOver {
+          state.drainingThread = 0
+          if state.isClosed { state.observers = [] }
+        }
+        return (batch, isOver && !state.isClosed ? [] : observers, isOver)
+      }
+      if isOver {
+        for observer in observers { observer.end() }
+        return
+      }
+      for delivery in batch {
+        if let only = delivery.only {
+          if only.isActive.load(ordering: .acquiring) { only.receive(delivery.event) }
+          continue
+        }
+        for observer in observers
+        where observer.joinedAt < delivery.event.sequence && observer.isActive.load(ordering: .acquiring) {
+          observer.receive(delivery.event)
+        }
+      }
+    }
+  }
+
+  /// Calls `receive` with every event **on the thread that sets the value**, before `set` returns.
+  ///
+  /// For parts of the library that must not lag behind, such as a dataset following its service. Whatever is slow
+  /// here slows the sender: hosts use ``subscribe(_:)``.
+  ///
+  /// - Parameter end: called when the stream has ended, not when this is cancelled.
+  @discardableResult
+  public func observe(
+    _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
+  ) -> Observation {
+    let (observer, start) = state.withLock { state -> (Observer, Start) in
+      let observer = Observer(joinedAt: state.sequence, receive: receive, end: end)
+      var isNews = false
+      if let value = state.value {
+        let event = Event(value: value, sequence: state.sequence)
+        state.pending.append(Outgoing(event: event, only: observer))
+        isNews = true
+      }
+      if state.isClosed && state.drainingThread == 0 && !isNews { return (observer, .ended) }
+      state.observers.append(observer)
+      return (observer, (isNews || state.isClosed) && startDraining(&state) ? .here : .elsewhere)
+    }
+    switch start {
+    case .here: drain()
+    case .ended: end()
+    case .elsewhere: break
+    }
+    return Observation { [weak self, weak observer] in
+      guard let observer else { return }
+      observer.isActive.store(false, ordering: .releasing)
+      self?.state.withLock { state in state.observers.removeAll { $0 === observer } }
+    }
+  }
+
+  /// A queue of this stream's events, to be taken out by ``Subscription/next(timeout:)`` or handed to a callback.
+  private func makeQueue(
+    receive: (@Sendable (Event) -> Void)?, end: @escaping @Sendable () -> Void
+  ) -> Subscription<Value> {
+    let mailbox = Mailbox(mayMerge: mayMerge, receive: receive, end: end)
+    let observation = observe({ mailbox.append($0) }, end: { mailbox.close() })
+    mailbox.attach(observation)
+    return Subscription(mailbox)
+  }
+
+  /// Calls `receive` with every value, one after the other, on a thread of the library's own, until
+  /// ``Subscription/cancel()`` or until the stream ends.
+  ///
+  /// A slow subscriber slows nobody down: what waits for it is merged where the stream allows it, see
+  /// ``Event/dropped``. The final event of a training is never merged away.
+  @discardableResult
+  public func subscribe(_ receive: @escaping @Sendable (Value) -> Void) -> Subscription<Value> {
+    subscribe(events: { receive($0.value) })
+  }
+
+  /// As ``subscribe(_:)``, with the events' numbers.
+  ///
+  /// - Parameter end: called exactly once, after the last call of `receive`, whether the subscription was cancelled
+  ///   or the stream ended.
+  @discardableResult
+  public func subscribe(
+    events receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
+  ) -> Subscription<Value> {
+    makeQueue(receive: receive, end: end)
+  }
+
+  /// A subscription that calls nobody: take the events out with ``Subscription/next(timeout:)``.
+  public func queue() -> Subscription<Value> {
+    makeQueue(receive: nil, end: {})
+  }
+}
+
+extension Stream {
+  /// The events as an asynchronous sequence, which ends with the stream.
+  public var values: AsyncStream<Value> {
+    AsyncStream { continuation in
+      let subscription = subscribe(
+        events: { continuation.yield($0.value) }, end: { continuation.finish() })
+      continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
+    }
+  }
+}
+
+/// What ``Stream/observe(_:end:)`` started; it goes on until cancelled, whether this is kept or not.
+public final class Observation: Sendable {
+  private let stop: @Sendable () -> Void
+
+  init(stop: @escaping @Sendable () -> Void) {
+    self.stop = stop
+  }
+
+  /// No event that is set from now on is received.
+  public func cancel() { stop() }
+}
