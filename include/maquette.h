@@ -1,5 +1,640 @@
+/**
+ * @file maquette.h
+ * @brief Maquette: interactive machine learning inside your program.
+ *
+ * Fill a dataset while the program runs, train on a thread of the library's, watch every epoch as a stream, predict
+ * in microseconds, save and load models through a store.
+ *
+ * @code
+ *   maquette_store   *store;
+ *   maquette_dataset *digits;
+ *   maquette_model   *classifier;
+ *   maquette_error   *error = NULL;
+ *
+ *   maquette_store_open("sqlite:digits.db", &store, &error);
+ *   maquette_dataset_open(store, "digits", &digits, &error);
+ *   maquette_dataset_append(digits, &x, labels, &error);
+ *
+ *   maquette_model_create("mlp-classifier", "{\"layers\": [64, 32], \"epochs\": 20}", &classifier, &error);
+ *   maquette_model_train(classifier, digits, NULL, &error);
+ *   maquette_model_wait(classifier, MAQUETTE_FOREVER, &error);
+ *   maquette_model_predict(classifier, &one_row, &confidences, &error);
+ * @endcode
+ *
+ * ## Rules that hold everywhere
+ *
+ * **Handles.** `maquette_store`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription` and
+ * `maquette_error` are never defined: a handle is a token, not an address. NULL, a destroyed handle or one of another
+ * kind gives MAQUETTE_E_BAD_HANDLE, never a crash. What `create` and `open` give is yours: destroy it once. `destroy`
+ * takes NULL, and the order does not matter: a dataset keeps its store alive, a training its dataset and model.
+ *
+ * **Errors.** A function that can fail returns a `maquette_status`. Its last parameter may be NULL; otherwise, on
+ * failure only, it receives an error object that you own: read it, then maquette_error_destroy() it. An error already
+ * in the variable is not freed. Outputs are written on success only.
+ *
+ * **Strings** are UTF-8 and NUL-terminated. A `char **` gives you a string of your own for maquette_string_free(). A
+ * `const char *` that is passed in is read before the function returns. Broken UTF-8 is MAQUETTE_E_BAD_UTF8.
+ *
+ * **Structs** start with `struct_size`: set it to `sizeof` the struct and everything you don't use to zero.
+ *
+ * **Threads.** Every function may be called from any thread at any time, also for one and the same handle; what is
+ * `const` never waits for a training. Exceptions are stated. In a callback of Maquette's every function may be called,
+ * too; the only limit is stated at maquette_model_wait(). In a forked child process every function gives
+ * MAQUETTE_E_FORKED, and `destroy` does nothing.
+ *
+ * @copyright MIT licence, see LICENSE.
+ */
 #ifndef MAQUETTE_H
 #define MAQUETTE_H
+
+#include <stddef.h>
 #include <stdint.h>
-typedef int32_t maquette_status;
+
+#ifdef __cplusplus
+extern "C" {
 #endif
+
+#define MAQUETTE_VERSION_MAJOR 0
+#define MAQUETTE_VERSION_MINOR 1
+#define MAQUETTE_VERSION_PATCH 0
+#define MAQUETTE_VERSION "0.1.0"
+
+/** A timeout that never passes. Any negative number of milliseconds is as good. */
+#define MAQUETTE_FOREVER (-1)
+
+/** @name Objects
+ *  Tokens for what the library holds; see "Handles" above. @{ */
+typedef struct maquette_store maquette_store;
+typedef struct maquette_dataset maquette_dataset;
+typedef struct maquette_model maquette_model;
+typedef struct maquette_stream maquette_stream;
+typedef struct maquette_subscription maquette_subscription;
+typedef struct maquette_error maquette_error;
+/** @} */
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Status and errors
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** How a call ended: MAQUETTE_OK or one of the MAQUETTE_E_ numbers. A number is never used again for another meaning;
+ *  later versions may add some. */
+typedef int32_t maquette_status;
+
+enum {
+  MAQUETTE_OK = 0,
+  MAQUETTE_E_BAD_HANDLE = 1,        /**< NULL, destroyed, or of another kind */
+  MAQUETTE_E_INVALID_ARGUMENT = 2,  /**< a NULL pointer, a struct_size, a flag that can't be */
+  MAQUETTE_E_BAD_SHAPE = 3,         /**< a matrix of another width or height than needed, negative or too large */
+  MAQUETTE_E_NOT_FINITE = 4,        /**< NaN or infinity among the features */
+  MAQUETTE_E_BAD_UTF8 = 5,          /**< a string that is not UTF-8 */
+  MAQUETTE_E_BAD_JSON = 6,          /**< a string that is not JSON, or JSON of another form than needed */
+  MAQUETTE_E_UNKNOWN_KIND = 7,      /**< no model of that kind; maquette_model_kinds() lists them */
+  MAQUETTE_E_UNKNOWN_PARAMETER = 8, /**< the model has no such parameter; maquette_model_schema() lists them */
+  MAQUETTE_E_BAD_PARAMETER = 9,     /**< a parameter of another type, or out of its range */
+  MAQUETTE_E_NOT_FOUND = 10,        /**< no document, model or label of that id, name or index */
+  MAQUETTE_E_NOT_TRAINED = 11,      /**< the model was neither trained nor loaded yet */
+  MAQUETTE_E_BUSY = 12,             /**< a training of this model is running */
+  MAQUETTE_E_TIMEOUT = 13,          /**< the time given passed first */
+  MAQUETTE_E_CANCELLED = 14,        /**< the training was cancelled */
+  MAQUETTE_E_REENTRANT = 15,        /**< waiting, in a callback, for what that callback reports */
+  MAQUETTE_E_FORKED = 16,           /**< a call in a forked child process */
+  MAQUETTE_E_NO_ROWS = 17,          /**< nothing to learn from */
+  MAQUETTE_E_ONE_LABEL = 18,        /**< all rows have the same label: nothing to tell apart */
+  MAQUETTE_E_IO = 19,               /**< a file could not be opened, read or written */
+  MAQUETTE_E_NOT_A_STORE = 20,      /**< a file that is no Maquette store */
+  MAQUETTE_E_FULL = 21,             /**< the disk is full; nothing of the operation was written */
+  MAQUETTE_E_LOCKED = 22,           /**< another process kept the store locked for too long */
+  MAQUETTE_E_CLOSED = 23,           /**< the stream has ended and all its events were taken */
+  MAQUETTE_E_DIVERGED = 24,         /**< the loss of a training became NaN or infinite */
+  MAQUETTE_E_OUT_OF_MEMORY = 25,    /**< not enough memory, or no thread could be started */
+  MAQUETTE_E_READ_ONLY = 26,        /**< a stream that only Maquette sets */
+  MAQUETTE_E_UNSUPPORTED = 27,      /**< something this version does not do */
+  MAQUETTE_E_BAD_FORMAT = 28,       /**< a stored model or document that is damaged, or of an unknown format */
+  MAQUETTE_E_CONFLICT = 29,         /**< a document of that id exists already */
+  MAQUETTE_E_INTERNAL = 30,         /**< a fault of Maquette's own: please report it */
+  MAQUETTE_E_NOT_HELD = 31          /**< a stream that keeps no value */
+};
+
+/** The name of a status, e.g. "MAQUETTE_E_BUSY"; "unknown status" for any other number.
+ *  @return a static string, never NULL. Threads: any. In a callback: yes. Since 0.1. */
+const char *maquette_status_name(maquette_status status);
+
+/** The status that came with the error. MAQUETTE_E_BAD_HANDLE if `error` is none.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_error_status(const maquette_error *error);
+
+/** One sentence for people: what was wrong, where, and what was expected.
+ *  @return belongs to the error and lives as long; a static string if `error` is none. Never NULL.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+const char *maquette_error_message(const maquette_error *error);
+
+/** The offending name: a parameter, kind, path, id or field; "" where there is none.
+ *  @return belongs to the error and lives as long. Never NULL. Threads: any. In a callback: yes. Since 0.1. */
+const char *maquette_error_name(const maquette_error *error);
+
+/** Gives an error back. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_error_destroy(maquette_error *error);
+
+/** Gives back a string that a function of this library put into a `char **`. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_string_free(char *string);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * The library
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** The version of the library that is loaded, e.g. "0.1.0"; compare it with MAQUETTE_VERSION, the header's.
+ *  @return a static string. Threads: any. In a callback: yes. Since 0.1. */
+const char *maquette_version(void);
+
+/** What the library was built from and runs on.
+ *  @param[out] json an object: `version`, `commit`, `swift`, `openblas`, `sqlite`, `kernels` (the instruction set in
+ *              use), `threads`. Yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_build_info(char **json, maquette_error **error);
+
+/** How many threads one operation may use, the caller's included; at the start as many as the process has processors.
+ *  Results do not depend on it. Threads: any. In a callback: yes. Since 0.1. */
+int32_t maquette_threads(void);
+
+/** Sets how many threads one operation may use, for the whole process, from the next operation on.
+ *  @param count 1 to 256.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_set_threads(int32_t count, maquette_error **error);
+
+enum { MAQUETTE_LOG_ERROR = 1, MAQUETTE_LOG_WARNING = 2, MAQUETTE_LOG_INFO = 3, MAQUETTE_LOG_DEBUG = 4 };
+
+/** Receives one whole message of the log, without a line feed; borrowed during the call. */
+typedef void (*maquette_log_fn)(void *user_data, int32_t level, const char *message);
+
+/** Sends the log to a function. The library is silent until this is called.
+ *  @param level messages of this level and graver ones are sent: MAQUETTE_LOG_ERROR to MAQUETTE_LOG_DEBUG.
+ *  @param fn called on whatever thread logs, on several at once too; NULL silences the log again.
+ *  @param user_data passed to `fn`.
+ *  @param destroy NULL, or called once with `user_data` when `fn` will not be called again: when another takes its
+ *         place and the last call has returned, or at once if this call fails.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_set_log(int32_t level, maquette_log_fn fn, void *user_data, void (*destroy)(void *user_data),
+                                 maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Matrices
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** The type of a matrix's elements. */
+enum { MAQUETTE_F32 = 0, MAQUETTE_F64 = 1, MAQUETTE_U8 = 2, MAQUETTE_I32 = 3, MAQUETTE_I64 = 4 };
+
+/** Describes numbers in your memory, which the library reads or writes during the call only.
+ *  Element (r, c) lies at `data + r * row_stride + c * col_stride`. */
+typedef struct maquette_matrix {
+  size_t struct_size; /**< sizeof(maquette_matrix) */
+  void *data;         /**< element (0, 0); any alignment */
+  int64_t rows;       /**< 0 or more */
+  int64_t cols;       /**< 0 or more */
+  int64_t row_stride; /**< bytes from a row to the next, of any sign; 0: rows lie densely one after the other */
+  int64_t col_stride; /**< bytes from a column to the next, of any sign; 0: the size of an element */
+  int32_t dtype;      /**< MAQUETTE_F32, … */
+  uint32_t flags;     /**< 0 */
+} maquette_matrix;
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Streams: everything that changes can be watched
+ *
+ * A model's training, each of its parameters, a dataset's count and its changes are streams of JSON values. A stream
+ * handle belongs to its model or dataset: it is not destroyed, and it goes stale with that handle.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** One event of a stream, borrowed during the callback, or until the next maquette_subscription_next(). */
+typedef struct maquette_event {
+  size_t struct_size;
+  const char *json;   /**< the value, NUL-terminated, e.g. {"status":"epoch","epoch":3,"epochs":20,"data":{…}} */
+  size_t json_length; /**< bytes, without the NUL */
+  uint64_t sequence;  /**< the number of the event in its stream, from 1; 0: a value from before the first event */
+  uint64_t dropped;   /**< how many events between the last one received and this were merged away */
+} maquette_event;
+
+/** Receives an event; called on a thread of the library's own, one call at a time for each subscription, in order. */
+typedef void (*maquette_event_fn)(void *user_data, const maquette_event *event);
+
+/** Subscribes to a stream.
+ *
+ *  A stream that holds a value (all but a dataset's changes) sends it at once, as the first event. A subscriber that is
+ *  slow slows nobody down: epochs and other values that a later one outdates are merged while they wait (see
+ *  maquette_event::dropped); the last event of a training is never lost.
+ *
+ *  @param stream of a model or a dataset.
+ *  @param fn the callback. NULL: nobody is called, take the events out with maquette_subscription_next().
+ *  @param user_data passed to `fn`.
+ *  @param destroy NULL, or called exactly once with `user_data` after the last call of `fn`: after
+ *         maquette_subscription_destroy(), at the end of the stream, or before this returns if it fails.
+ *  @param[out] subscription yours to destroy. May be NULL if `fn` is not: the subscription then lasts as long as the
+ *         stream.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_stream_subscribe(maquette_stream *stream, maquette_event_fn fn, void *user_data,
+                                          void (*destroy)(void *user_data), maquette_subscription **subscription,
+                                          maquette_error **error);
+
+/** The value a stream holds now.
+ *  @param stream of a model or a dataset.
+ *  @param[out] json yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_HELD. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_stream_value(const maquette_stream *stream, char **json, maquette_error **error);
+
+/** Sets the value of a stream and tells its subscribers: a parameter of a model, for its next training or prediction.
+ *  @param stream a parameter's.
+ *  @param json the value.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_PARAMETER, E_READ_ONLY (every stream
+ *          that is not a parameter). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_stream_set(maquette_stream *stream, const char *json, maquette_error **error);
+
+/** Takes the next event out of a subscription without a callback.
+ *  @param subscription made with `fn` NULL.
+ *  @param timeout_ms milliseconds to wait for an event; 0: don't; MAQUETTE_FOREVER.
+ *  @param[in,out] event set its `struct_size`; filled in. What it points to lives until the next call for this
+ *         subscription, or its destruction.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: the subscription has a callback), E_TIMEOUT, E_CLOSED.
+ *  Threads: any, one at a time for a subscription. In a callback: yes. Since 0.1. */
+maquette_status maquette_subscription_next(maquette_subscription *subscription, int64_t timeout_ms,
+                                           maquette_event *event, maquette_error **error);
+
+/** A file descriptor for poll, epoll, libuv or asyncio: readable as long as maquette_subscription_next() would not wait.
+ *  @param subscription made with `fn` NULL.
+ *  @param[out] descriptor belongs to the subscription: neither read nor close it.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_subscription_fd(maquette_subscription *subscription, int32_t *descriptor,
+                                         maquette_error **error);
+
+/** Ends a subscription. When this returns, the callback is not running and will not run again. From inside the
+ *  callback it does not wait, and the call that is running is the last. NULL is fine.
+ *  Threads: any. In a callback: yes, in its own too. Since 0.1. */
+void maquette_subscription_destroy(maquette_subscription *subscription);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Stores: where datasets and models live
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Opens a store.
+ *  @param location `memory:`, a store of its own that ends with the last handle; or `sqlite:PATH`, a file, made if it
+ *         is not there, that several processes may use at once. What a call has acknowledged survives a crash of the
+ *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed.
+ *  @param[out] store yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme), E_IO, E_NOT_A_STORE, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
+
+/** Gives a store back; it closes when nothing uses it any more. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_store_destroy(maquette_store *store);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Datasets: labelled instances in a store
+ *
+ * An instance is a document {id, x, y, datasetName, createdAt, updatedAt, …}: the features `x`, an array of numbers
+ * (nested for images and the like), kept as 32-bit floats; the label `y`; and whatever else you add.
+ * Every function below may also give E_IO, E_FULL or E_LOCKED from the store; nothing is half-written then.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Opens the dataset of that name in a store; it is made with its first instance.
+ *  @param store where it lives; kept alive by the dataset.
+ *  @param name anything but "".
+ *  @param[out] dataset yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_open(maquette_store *store, const char *name, maquette_dataset **dataset,
+                                      maquette_error **error);
+
+/** Gives a dataset back; its instances stay in the store. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_dataset_destroy(maquette_dataset *dataset);
+
+/** Adds an instance for each row of a matrix, all or none.
+ *  @param dataset to add to.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param labels `features->rows` strings, a label each; NULL for a row without one. The array itself may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (another width than the instances there), E_NO_ROWS,
+ *          E_NOT_FINITE, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquette_matrix *features,
+                                        const char *const *labels, maquette_error **error);
+
+/** Adds one instance.
+ *  @param dataset to add to.
+ *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}; id and dates are given to it.
+ *  @param[out] stored the document as it is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE, E_CONFLICT.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_create(maquette_dataset *dataset, const char *instance, char **stored,
+                                        maquette_error **error);
+
+/** One instance by its id.
+ *  @param dataset to look in.
+ *  @param id of the instance.
+ *  @param[out] instance the document, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_get(const maquette_dataset *dataset, const char *id, char **instance,
+                                     maquette_error **error);
+
+/** Removes one instance.
+ *  @param dataset to remove it from.
+ *  @param id of the instance.
+ *  @param[out] removed the document as it was, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_remove(maquette_dataset *dataset, const char *id, char **removed,
+                                        maquette_error **error);
+
+/** The instances that match a query, a page of them.
+ *  @param dataset to look in.
+ *  @param query a JSON object: fields and the values they must have, `$limit` (100 unless given, 200 at the most),
+ *         `$skip`, `$sort` ({"field": 1 or -1}), `$select` (["field", …]); e.g. {"y": "left", "$limit": 10}. NULL: all.
+ *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [instance, …]}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_find(const maquette_dataset *dataset, const char *query, char **page,
+                                      maquette_error **error);
+
+/** How many instances there are.
+ *  @param dataset to count.
+ *  @param[out] count of its instances.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_count(const maquette_dataset *dataset, int64_t *count, maquette_error **error);
+
+/** Removes all instances.
+ *  @param dataset to clear.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_clear(maquette_dataset *dataset, maquette_error **error);
+
+/** The different values of a field, the first seen first.
+ *  @param dataset to look in.
+ *  @param field e.g. "y" for the labels.
+ *  @param[out] values a JSON array, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_distinct(const maquette_dataset *dataset, const char *field, char **values,
+                                          maquette_error **error);
+
+/** The shape of the matrix that the instances' features make; 0 × 0 without instances.
+ *  @param dataset to measure. Its features are gathered once and kept until the dataset changes.
+ *  @param[out] rows instances.
+ *  @param[out] cols features of each.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (an instance without features, or of another width).
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_shape(const maquette_dataset *dataset, int64_t *rows, int64_t *cols,
+                                       maquette_error **error);
+
+/** All features as one matrix, in the order the instances were added, with their labels.
+ *  @param dataset to read.
+ *  @param[in,out] features your memory, [rows, cols] as maquette_dataset_shape() says, dtype F32 or F64, filled in.
+ *  @param[out] label_codes NULL, or `rows` numbers: the index of each row's label in `labels`, -1 for none.
+ *  @param[out] labels NULL, or a JSON array of the labels, the first seen first; yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: the dataset has changed since its shape was asked).
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_read(const maquette_dataset *dataset, maquette_matrix *features, int32_t *label_codes,
+                                      char **labels, maquette_error **error);
+
+/** The stream of the number of instances; holds its value. NULL if `dataset` is no dataset.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_dataset_counts(const maquette_dataset *dataset);
+
+/** The stream of changes, arrays of {"level": "instance", "type": "created" | "updated" | "removed", "data": …}; holds
+ *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. NULL if `dataset` is no dataset.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_dataset_changes(const maquette_dataset *dataset);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Models
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** The kinds of models there are.
+ *  @param[out] kinds a JSON array of strings, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
+
+/** The parameters of a kind, enough to build a form from.
+ *  @param kind e.g. "mlp-classifier".
+ *  @param[out] schema {"kind": …, "description": …, "parameters": [{"name", "type", "minimum", "maximum", "values",
+ *              "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice; `minimum` and
+ *              `maximum` where there are any; `values` for a choice.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_schema(const char *kind, char **schema, maquette_error **error);
+
+/** Makes a model.
+ *  @param kind one of maquette_model_kinds().
+ *  @param parameters a JSON object, e.g. {"layers": [64, 32]}; what is left out has its default. NULL: all defaults.
+ *  @param[out] model yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_UNKNOWN_KIND, E_UNKNOWN_PARAMETER, E_BAD_PARAMETER.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_create(const char *kind, const char *parameters, maquette_model **model,
+                                      maquette_error **error);
+
+/** Gives a model back. A training that runs is cancelled; this does not wait for it. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_model_destroy(maquette_model *model);
+
+/** The kind of a model.
+ *  @param model any.
+ *  @param[out] kind yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_kind(const maquette_model *model, char **kind, maquette_error **error);
+
+/** The present values of all parameters.
+ *  @param model any.
+ *  @param[out] parameters a JSON object, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_parameters(const maquette_model *model, char **parameters, maquette_error **error);
+
+/** The stream of one parameter; holds its value, and maquette_stream_set() changes it.
+ *  @param model any.
+ *  @param name of the parameter.
+ *  @param[out] stream belongs to the model.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_PARAMETER.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_parameter(const maquette_model *model, const char *name, maquette_stream **stream,
+                                         maquette_error **error);
+
+/** The stream of a model's training status; holds its value. Its values are JSON objects:
+ *
+ *      {"status": "idle"}
+ *      {"status": "start", "epochs": 20}
+ *      {"status": "epoch", "epoch": 1, "epochs": 20,
+ *       "data": {"loss": 1.1, "accuracy": 0.6, "lossVal": 0.7, "accuracyVal": 0.8}}           one for each epoch
+ *      {"status": "success", "data": {"loss": [1.1, …], "accuracy": […], …}}                  a value for each epoch
+ *      {"status": "error", "data": {"error": "…", "code": 24}}
+ *      {"status": "cancelled", "epoch": 7, "epochs": 20}
+ *      {"status": "loading"}, {"status": "loaded", "data": {"source": "datastore", "url": "…"}}
+ *
+ *  maquette_event_training_status() reads them without a JSON parser. NULL if `model` is no model.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_model_training(const maquette_model *model);
+
+enum {
+  MAQUETTE_TRAINING_IDLE = 0,
+  MAQUETTE_TRAINING_START = 1,
+  MAQUETTE_TRAINING_EPOCH = 2,
+  MAQUETTE_TRAINING_SUCCESS = 3,
+  MAQUETTE_TRAINING_ERROR = 4,
+  MAQUETTE_TRAINING_LOADED = 5,
+  MAQUETTE_TRAINING_LOADING = 6,
+  MAQUETTE_TRAINING_CANCELLED = 7
+};
+
+/** A training status for hosts without a JSON parser. */
+typedef struct maquette_training_status {
+  size_t struct_size;
+  int32_t status; /**< MAQUETTE_TRAINING_IDLE, … */
+  int32_t epoch;  /**< from 1; 0 where there is none */
+  int32_t epochs; /**< 0 where there are none */
+  /** Of this epoch, after `success` of the last one; NaN where there is none. */
+  double loss, accuracy, loss_val, accuracy_val;
+} maquette_training_status;
+
+/** Reads an event of maquette_model_training().
+ *  @param event of a model's training.
+ *  @param[in,out] status set its `struct_size`; filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_event_training_status(const maquette_event *event, maquette_training_status *status,
+                                               maquette_error **error);
+
+/** Starts a training on a dataset and returns at once; it runs on a thread of the library's own.
+ *
+ *  It learns the instances that are there now. Predictions meanwhile answer with the last finished epoch, and before the
+ *  first with the training before. A training that fails leaves the last good epoch or model; so does one that is
+ *  cancelled.
+ *
+ *  @param model to train.
+ *  @param dataset to learn from; kept alive by the training.
+ *  @param validation a dataset to validate with after every epoch; NULL: a part of `dataset`, as the model's parameter
+ *         `validationSplit` says.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_BUSY, E_BAD_PARAMETER. What is wrong with the data is found by the training, see
+ *          maquette_model_wait(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_train(maquette_model *model, const maquette_dataset *dataset,
+                                     const maquette_dataset *validation, maquette_error **error);
+
+/** Starts a training on matrices, which are copied before this returns.
+ *  @param model to train.
+ *  @param features [rows, features].
+ *  @param labels `features->rows` strings, none of them NULL.
+ *  @param validation_features NULL, or [any rows, the same features].
+ *  @param validation_labels NULL if `validation_features` is, else a label for each of its rows.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NO_ROWS, E_ONE_LABEL, E_BAD_UTF8, E_BUSY,
+ *          E_BAD_PARAMETER. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_train_matrix(maquette_model *model, const maquette_matrix *features,
+                                            const char *const *labels, const maquette_matrix *validation_features,
+                                            const char *const *validation_labels, maquette_error **error);
+
+/** Waits until the training is over and the callbacks subscribed to it have returned from its last event.
+ *  @param model that is training; without any training this returns OK at once.
+ *  @param timeout_ms milliseconds to wait; 0: only look; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return how the last training ended: OK, E_CANCELLED, or its error, e.g. E_NO_ROWS, E_ONE_LABEL, E_BAD_SHAPE,
+ *          E_NOT_FOUND (a row without a label), E_DIVERGED, E_IO. Or E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a
+ *          callback of this model's training).
+ *  Threads: any, any number at once. In a callback: yes, but not in one of this model's training. Since 0.1. */
+maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout_ms, maquette_error **error);
+
+/** Asks a training to end; it does within one mini-batch, with status `cancelled`. Does not wait. Without a training
+ *  this does nothing.
+ *  @param model that is training.
+ *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_cancel(maquette_model *model);
+
+/** Predicts one row or many: the confidence of each label.
+ *
+ *  For one row of at most 1,024 features this neither allocates nor waits for any lock: safe on an audio thread.
+ *
+ *  @param model trained or loaded.
+ *  @param features [rows, features].
+ *  @param[in,out] confidences your memory, [rows, maquette_model_label_count()], dtype F32 or F64, filled in: a row sums
+ *         up to 1, and its greatest (the first of equals) is the answer.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NOT_TRAINED, E_BAD_PARAMETER.
+ *  Threads: any, any number at once, also during a training. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_predict(const maquette_model *model, const maquette_matrix *features,
+                                       maquette_matrix *confidences, maquette_error **error);
+
+/** Predicts one row, with the labels: {"label": "3", "confidences": {"0": 0.01, "3": 0.97, …}}.
+ *  @param model trained or loaded.
+ *  @param features [1, features].
+ *  @param[out] prediction yours to free.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_model_predict(). Threads: any, any number at once. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_predict_json(const maquette_model *model, const maquette_matrix *features,
+                                            char **prediction, maquette_error **error);
+
+/** How many labels the model knows.
+ *  @param model trained or loaded.
+ *  @param[out] count of its labels.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_label_count(const maquette_model *model, int64_t *count, maquette_error **error);
+
+/** One label.
+ *  @param model trained or loaded.
+ *  @param index the column of its confidences.
+ *  @param[out] label yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_NOT_FOUND.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_label(const maquette_model *model, int64_t index, char **label, maquette_error **error);
+
+/** All labels, in the order of the columns of the confidences: as the training first saw them.
+ *  @param model trained or loaded.
+ *  @param[out] labels a JSON array of strings, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_labels(const maquette_model *model, char **labels, maquette_error **error);
+
+/** Saves a model, with its weights, in a store.
+ *  @param model trained or loaded.
+ *  @param store to save it in.
+ *  @param name to load it by. Several models may have one name: the latest is loaded.
+ *  @param metadata NULL, or a JSON object to keep with it.
+ *  @param id NULL: a new document; else the saved model to replace.
+ *  @param[out] saved_id yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_TRAINED, E_NOT_FOUND (no such id), E_IO,
+ *          E_FULL, E_LOCKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_save(const maquette_model *model, maquette_store *store, const char *name,
+                                    const char *metadata, const char *id, char **saved_id, maquette_error **error);
+
+/** Loads a saved model of the same kind, with its weights, labels and parameters. If it fails, the model stays as it was.
+ *  @param model to load into.
+ *  @param store to load from.
+ *  @param id_or_name the id is looked up first, then the name, the latest of it.
+ *  @param[out] stored {"id", "name", "format", "files", "metadata", …}, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND, E_BAD_FORMAT, E_BUSY, E_IO, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_load(maquette_model *model, maquette_store *store, const char *id_or_name, char **stored,
+                                    maquette_error **error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MAQUETTE_H */

@@ -83,6 +83,8 @@ extension MaquetteError.Code {
   public static let conflict = Self(rawValue: 29)
   /// A fault of Maquette's own: please report it.
   public static let `internal` = Self(rawValue: 30)
+  /// A stream that keeps no value.
+  public static let notHeld = Self(rawValue: 31)
 }
 
 extension MaquetteError: CustomStringConvertible {
