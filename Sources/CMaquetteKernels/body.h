@@ -20,6 +20,9 @@
 #define UNROLL _Pragma("clang loop unroll(full)")
 #define LANES MAQUETTE_LANES
 
+/* The widest layer for which there is room on the stack. */
+enum { WIDEST = 1024 };
+
 typedef float vf __attribute__((ext_vector_type(LANES)));
 typedef int32_t vi __attribute__((ext_vector_type(LANES)));
 typedef float vf_anywhere __attribute__((ext_vector_type(LANES), aligned(4), may_alias));
@@ -347,38 +350,50 @@ INLINE void gradient_tile(const int rows, const int vectors, const float *x, ptr
   }
 }
 
+/* `inputs` rows of the weights across all columns: memory is walked in its order, and dy stays in the cache. */
+INLINE void gradient_rows(const int inputs, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                          ptrdiff_t rows, float *dw, const maquette_trained *layer, ptrdiff_t at,
+                          const adam_vectors *adam) {
+  ptrdiff_t column = 0;
+  for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
+    gradient_tile(inputs, TILE_VECTORS, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+  }
+  for (; column < stride; column += LANES) {
+    gradient_tile(inputs, 1, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+  }
+}
+
 INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                      ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
                      const adam_vectors *adam) {
   const ptrdiff_t stride = maquette_stride(outputs);
-  ptrdiff_t width;
-  for (ptrdiff_t column = 0; column < stride; column += width) {
-    _Bool wide = column + TILE_VECTORS * LANES <= stride;
-    width = wide ? TILE_VECTORS * LANES : LANES;
-    ptrdiff_t input = 0;
+  ptrdiff_t input = 0;
+  if (adam && stride >= 256 && stride <= WIDEST) {
+    /* Weights and moments of a wide layer come from further away: read them as three streams, not as 3 x 8. */
+    float part[TILE_ROWS * WIDEST] __attribute__((aligned(64)));
     for (; input + TILE_ROWS <= inputs; input += TILE_ROWS) {
-      if (wide) {
-        gradient_tile(TILE_ROWS, TILE_VECTORS, x + input, x_stride, dy + column, stride, rows, dw, layer,
-                      input * stride + column, adam);
-      } else {
-        gradient_tile(TILE_ROWS, 1, x + input, x_stride, dy + column, stride, rows, dw, layer,
-                      input * stride + column, adam);
+      gradient_rows(TILE_ROWS, x + input, x_stride, dy, stride, rows, part, layer, 0, NULL);
+      for (ptrdiff_t i = 0; i < TILE_ROWS * stride; i += LANES) {
+        ptrdiff_t at = input * stride + i;
+        adam_vector(layer->weights + at, layer->weights_first + at, layer->weights_second + at, load(part + i), adam);
       }
     }
-    for (; input < inputs; input++) {
-      for (ptrdiff_t vector = 0; vector < width; vector += LANES) {
-        gradient_tile(1, 1, x + input, x_stride, dy + column + vector, stride, rows, dw, layer,
-                      input * stride + column + vector, adam);
-      }
-    }
-    for (ptrdiff_t at = column; at < column + width; at += LANES) {
-      vf sum = splat(0);
-      for (ptrdiff_t row = 0; row < rows; row++) sum += load(dy + row * stride + at);
-      if (adam) {
-        adam_vector(layer->bias + at, layer->bias_first + at, layer->bias_second + at, sum, adam);
-      } else {
-        store(db + at, sum);
-      }
+  }
+  /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
+  const int tile = adam && TILE_ROWS > 4 ? 4 : TILE_ROWS;
+  for (; input + tile <= inputs; input += tile) {
+    gradient_rows(tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+  }
+  for (; input < inputs; input++) {
+    gradient_rows(1, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+  }
+  for (ptrdiff_t at = 0; at < stride; at += LANES) {
+    vf sum = splat(0);
+    for (ptrdiff_t row = 0; row < rows; row++) sum += load(dy + row * stride + at);
+    if (adam) {
+      adam_vector(layer->bias + at, layer->bias_first + at, layer->bias_second + at, sum, adam);
+    } else {
+      store(db + at, sum);
     }
   }
 }
@@ -543,7 +558,6 @@ static void squared_error(float *y, ptrdiff_t rows, ptrdiff_t outputs, const flo
 /* ---- A row through a network ---------------------------------------------------------------------------- */
 
 static _Bool network(const maquette_layer *layers, ptrdiff_t count, _Bool softmax, const float *x, float *y) {
-  enum { WIDEST = 1024 };
   float scratch[2][WIDEST] __attribute__((aligned(64)));
   for (ptrdiff_t i = 0; i < count; i++) {
     if (layers[i].outputs > WIDEST) return 0;
