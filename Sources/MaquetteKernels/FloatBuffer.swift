@@ -1,8 +1,8 @@
 import Glibc
-public import MaquetteSystem
+package import MaquetteSystem
 
 /// A block of floats on a 64-byte boundary, freed with its last owner.
-package final class FloatBuffer: @unchecked Sendable {  // written only by whoever made it, before it is shared
+package final class FloatBuffer: @unchecked Sendable {  // written by its maker only, before it is shared
   package let pointer: UnsafeMutablePointer<Float>
   package let count: Int
 

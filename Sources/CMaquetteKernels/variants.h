@@ -1,0 +1,12 @@
+#ifndef MAQUETTE_VARIANTS_H
+#define MAQUETTE_VARIANTS_H
+
+#include "maquette_kernels.h"
+
+extern const maquette_kernels maquette_kernels_portable;
+#if defined(__x86_64__)
+extern const maquette_kernels maquette_kernels_avx2;
+extern const maquette_kernels maquette_kernels_avx512;
+#endif
+
+#endif
