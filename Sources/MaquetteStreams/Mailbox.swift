@@ -185,7 +185,8 @@ final class Mailbox<Value: Sendable>: Sendable {
       if state.descriptor < 0 {
         let descriptor = maquette_system_eventfd()
         guard descriptor >= 0 else {
-          throw MaquetteError(.inputOutput, "could not make an event descriptor: \(describe(errno: -descriptor))")
+          throw MaquetteError(
+            .inputOutput, "could not make an event descriptor: \(describe(errno: -descriptor))")
         }
         state.descriptor = descriptor
         if !state.events.isEmpty || state.isClosed { raiseDescriptor(state) }
