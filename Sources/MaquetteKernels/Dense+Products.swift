@@ -98,4 +98,10 @@ package enum OpenBLAS {
 
   /// Call before the first product; costs nothing from then on.
   package static func prepare() { onOneThread }
+
+  /// Version and build options, in OpenBLAS's own words.
+  package static var configuration: String {
+    guard let text = openblas_get_config() else { return "unknown" }
+    return String(cString: text).split(separator: " ").joined(separator: " ")
+  }
 }

@@ -22,3 +22,12 @@ package final class FloatBuffer: @unchecked Sendable {  // written by its maker 
     free(pointer)
   }
 }
+
+extension FloatBuffer {
+  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  package func copy() throws(MaquetteError) -> FloatBuffer {
+    let copy = try FloatBuffer(zeros: count)
+    copy.pointer.update(from: pointer, count: count)
+    return copy
+  }
+}
