@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Not part of the library's interface, whose names begin alike. */
+#pragma GCC visibility push(hidden)
+
 /* The inner loops, on 32-bit floats, each compiled for several instruction sets.
  *
  * Layout. A dense layer's weights are row-major [inputs, stride], where stride is `outputs` rounded up to a
@@ -145,5 +148,7 @@ ptrdiff_t maquette_nearest_insert(float *_Nonnull scores, int32_t *_Nonnull rows
 
 /* How many processors the calling thread may run on, at least 1. */
 ptrdiff_t maquette_processors(void);
+
+#pragma GCC visibility pop
 
 #endif
