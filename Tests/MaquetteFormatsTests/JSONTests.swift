@@ -73,6 +73,12 @@ import Testing
     }
   }
 
+  @Test(arguments: ["-9223372036854775808", "9223372036854775807", "-9223372036854775809", "18446744073709551616"])
+  func `takes whole numbers at the ends of what a machine can count`(text: String) throws {
+    let value = try JSON(parsing: text)
+    #expect(try JSON(parsing: value.description) == value)
+  }
+
   @Test func `gives whole numbers as integers, others not`() {
     #expect(JSON.number(3).integer == 3)
     #expect(JSON.number(3.5).integer == nil)

@@ -98,7 +98,7 @@ final class NetworkTraining {
     guard sum.loss.isFinite, layers.allSatisfy(\.isFinite) else {
       throw MaquetteError(
         .diverged,
-        "the training diverged: its loss is no finite number any more; a learningRate smaller than \(adam.learningRate), or features of a smaller range, may help",
+        "the training diverged: its loss or its weights are no finite numbers any more; a learningRate smaller than \(adam.learningRate), or features of a smaller range, may help",
         name: "learningRate")
     }
     let count = Double(order.count)

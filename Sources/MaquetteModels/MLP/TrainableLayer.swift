@@ -63,8 +63,12 @@ struct TrainableLayer {
       into: dx)
   }
 
+  /// Whether the training can still go on: weights that left the range of a float predict nothing, and moments that
+  /// did never let their weights move again.
   var isFinite: Bool {
-    Floats.allFinite(weights.pointer, count: inputs * stride) && Floats.allFinite(bias.pointer, count: stride)
+    [weights, bias, moments.0, moments.1, biasMoments.0, biasMoments.1].allSatisfy {
+      Floats.allFinite($0.pointer, count: $0.count)
+    }
   }
 
   /// A copy of the parameters, for a fitted network.
