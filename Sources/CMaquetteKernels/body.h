@@ -262,6 +262,7 @@ static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t out
   enum { DEPTH = 256 };
   const ptrdiff_t stride = maquette_stride(outputs), dx_stride = maquette_stride(inputs);
   float panel[DEPTH * LANES] __attribute__((aligned(64)));
+  if (outputs == 0) memset(dx, 0, (size_t)(rows * dx_stride) * sizeof(float));
   for (ptrdiff_t input = 0; input < inputs; input += LANES) {
     ptrdiff_t present = inputs - input < LANES ? inputs - input : LANES;
     for (ptrdiff_t start = 0; start < outputs; start += DEPTH) {
