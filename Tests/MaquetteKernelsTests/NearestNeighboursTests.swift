@@ -147,6 +147,9 @@ private let metrics: [NearestNeighbours.Metric] = [.dot, .squaredDistance]
     let whole = example.search([1, -1], k: 60, .dot, variant)
     #expect(example.search([1, -1], k: 60, .dot, variant, pieces: [0..<160, 160..<400]) == whole)
     #expect(example.search([1, -1], k: 60, .dot, variant, pieces: [320..<400, 160..<320, 0..<160]) == whole)
+    let equal = Example(rows: 400, features: 1, x: [Float](repeating: 1, count: 400), variant)
+    let lowest = equal.search([1], k: 60, .dot, variant, pieces: [320..<400, 160..<320, 0..<160])
+    #expect(lowest[0].indices == (0..<60).map { Int32($0) })
   }
 
   @Test("What lies beyond the last row is never chosen", arguments: variants)
