@@ -194,10 +194,11 @@ import Testing
     let training = try NetworkTraining(
       rows, validation: nil,
       settings: .init(
-        layers: [5, 4], epochs: 30, batchSize: 40, validationSplit: 0, learningRate: 0.01, seed: 3))
+        layers: [5, 4], epochs: 30, batchSize: 40, validationSplit: 0, learningRate: 0.01, seed: 3),
+      run: TrainingRun())
     var reference = ReferenceNetwork(try training.network())
     for _ in 0..<30 {
-      let figures = try training.epoch(TrainingRun())
+      let figures = try training.epoch().1
       let expected = reference.step(rows, learningRate: 0.01)
       #expect(abs(figures.loss - expected.loss) < 1e-4)
       #expect(abs(figures.accuracy - expected.accuracy) < 1e-9)
@@ -217,7 +218,8 @@ import Testing
     let training = try NetworkTraining(
       rows, validation: nil,
       settings: .init(
-        layers: [100], epochs: 1, batchSize: 8, validationSplit: 0, learningRate: 0.01, seed: 3))
+        layers: [100], epochs: 1, batchSize: 8, validationSplit: 0, learningRate: 0.01, seed: 3),
+      run: TrainingRun())
     let layer = ReferenceNetwork(try training.network()).layers[0]
     let sigma = (2.0 / 150).squareRoot()
     #expect(layer.bias.allSatisfy { $0 == 0 })
