@@ -16,7 +16,8 @@ import Testing
 
   /// A model of that kind whose trainings are short.
   private func make(_ kind: String, epochs: Int = 5) throws -> any Classifier {
-    let parameters: JSONObject = kind == "mlp-classifier" ? ["epochs": JSON(epochs), "learningRate": 0.01] : [:]
+    let parameters: JSONObject =
+      kind == "mlp-classifier" ? ["epochs": JSON(epochs), "learningRate": 0.01] : [:]
     return try #require(try ModelKinds.make(kind, parameters: parameters) as? any Classifier)
   }
 
@@ -50,7 +51,8 @@ import Testing
   @Test(arguments: kinds) func `keeps the labels in the order they were first seen`(kind: String) throws {
     let samples = try Samples.clouds(rows: 30)
     let model = try trained(
-      kind, on: Samples(features: samples.features, labels: samples.labels.map { "z" + String($0.reversed()) }))
+      kind,
+      on: Samples(features: samples.features, labels: samples.labels.map { "z" + String($0.reversed()) }))
     #expect(model.labels == ["z0 lebal", "z1 lebal", "z2 lebal"])
   }
 
@@ -106,7 +108,8 @@ import Testing
     try model.train(on: dataset)
     try model.wait()
     #expect(
-      try model.confidences(of: samples.features) == trained(kind, on: samples).confidences(of: samples.features))
+      try model.confidences(of: samples.features)
+        == trained(kind, on: samples).confidences(of: samples.features))
   }
 
   @Test(arguments: kinds) func `learns from a validation dataset nothing`(kind: String) throws {
@@ -116,7 +119,8 @@ import Testing
     try dataset.append(samples.features, labels: LabelColumn(samples.labels))
     let other = try Dataset("others", in: store)
     try other.append(
-      try Matrix(rows: 2, columns: 4, [9, 9, 9, 9, 0, 0, 0, 0]), labels: LabelColumn(["label 1", "unheard of"]))
+      try Matrix(rows: 2, columns: 4, [9, 9, 9, 9, 0, 0, 0, 0]),
+      labels: LabelColumn(["label 1", "unheard of"]))
     let model = try make(kind)
     try model.train(on: dataset, validatingOn: other)
     try model.wait()
@@ -127,7 +131,7 @@ import Testing
 
   @Test(arguments: kinds, ["memory:", "sqlite:"])
   func `predicts the same to the last bit when it is loaded`(kind: String, location: String) throws {
-    let folder = try TemporaryFolder()
+    let folder = TemporaryDirectory()
     let place = location == "memory:" ? location : location + folder.path + "/store.db"
     let store = try DataStore(place)
     let samples = try Samples.clouds(rows: 90, spread: 2)
@@ -197,11 +201,13 @@ import Testing
     for file in archive.files.indices {
       #expect(
         try load {
-          $0.files[file] = StoredFile(name: $0.files[file].name, bytes: Array($0.files[file].bytes.dropLast(4)))
+          $0.files[file] = StoredFile(
+            name: $0.files[file].name, bytes: Array($0.files[file].bytes.dropLast(4)))
         } == .badFormat)
     }
     if let name = archive.metadata["parameters"]?.object?.names.first {
-      #expect(try load { $0.metadata["parameters"] = .object(JSONObject([(name, "nonsense")])) } == .badFormat)
+      #expect(
+        try load { $0.metadata["parameters"] = .object(JSONObject([(name, "nonsense")])) } == .badFormat)
     }
   }
 
@@ -216,7 +222,9 @@ import Testing
     model.cancel()
   }
 
-  @Test(arguments: kinds) func `refuses rows it can't learn from, each for its own reason`(kind: String) throws {
+  @Test(arguments: kinds) func `refuses rows it can't learn from, each for its own reason`(kind: String)
+    throws
+  {
     let model = try make(kind)
     func train(_ rows: [[Float]], _ labels: [String]) -> MaquetteError.Code? {
       code { try model.train(on: Matrix(rows), labels: labels) }
@@ -233,7 +241,9 @@ import Testing
     #expect(model.labels == ["a", "b"])
   }
 
-  @Test(arguments: kinds) func `reports what is wrong with a dataset on its stream and to who waits`(kind: String) throws {
+  @Test(arguments: kinds) func `reports what is wrong with a dataset on its stream and to who waits`(
+    kind: String
+  ) throws {
     let store = try DataStore("memory:")
     let samples = try Samples.clouds(rows: 30)
     let model = try trained(kind, on: samples)
@@ -289,7 +299,8 @@ import Testing
   @Test(arguments: kinds) func `refuses unknown and impossible parameters, naming them`(kind: String) throws {
     let cases: [(JSONObject, MaquetteError.Code)] = [
       (["nonsense": 1], .unknownParameter), (["k": 0], .badParameter), (["k": 2.5], .badParameter),
-      (["metric": "manhattan"], .badParameter), (["epochs": "many"], .badParameter), (["layers": [0]], .badParameter),
+      (["metric": "manhattan"], .badParameter), (["epochs": "many"], .badParameter),
+      (["layers": [0]], .badParameter),
       (["layers": 5], .badParameter), (["learningRate": -1], .badParameter), (["seed": 1e300], .badParameter),
       (["batchSize": 0], .badParameter),
     ]
@@ -362,7 +373,9 @@ import Testing
     #expect(codes.withLock { $0 } == [.reentrant, .reentrant])
   }
 
-  @Test(arguments: kinds) func `answers eight threads while it trains and its parameters change`(kind: String) async throws {
+  @Test(arguments: kinds) func `answers eight threads while it trains and its parameters change`(kind: String)
+    async throws
+  {
     let samples = try Samples.clouds(rows: 60)
     let model = try trained(kind, on: samples)
     await withTaskGroup(of: Void.self) { group in
@@ -381,7 +394,8 @@ import Testing
       group.addTask {
         for seed in 0..<20 {
           do {
-            try model.setParameters(kind == "knn-classifier" ? ["k": JSON(1 + seed % 5)] : ["seed": JSON(seed)])
+            try model.setParameters(
+              kind == "knn-classifier" ? ["k": JSON(1 + seed % 5)] : ["seed": JSON(seed)])
             try model.train(on: samples.features, labels: samples.labels)
             try model.wait()
           } catch {

@@ -31,7 +31,8 @@ import Testing
   @Test func `goes by direction with the cosine, by place with the euclidean distance`() throws {
     let rows: [[Float]] = [[1, 0], [100, 90]]
     #expect(try trained(rows, ["flat", "steep"], k: 1).predict([0.5, 0.5]).label == "steep")
-    #expect(try trained(rows, ["flat", "steep"], k: 1, metric: .euclidean).predict([0.5, 0.5]).label == "flat")
+    #expect(
+      try trained(rows, ["flat", "steep"], k: 1, metric: .euclidean).predict([0.5, 0.5]).label == "flat")
   }
 
   @Test func `gives a tie to the class first seen`() throws {

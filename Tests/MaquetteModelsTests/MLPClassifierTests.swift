@@ -133,7 +133,9 @@ import Testing
     } throws: {
       ($0 as? MaquetteError)?.code == .busy
     }
-    #expect { try model.load(from: DataStore("memory:"), "x") } throws: { ($0 as? MaquetteError)?.code == .busy }
+    #expect { try model.load(from: DataStore("memory:"), "x") } throws: {
+      ($0 as? MaquetteError)?.code == .busy
+    }
     #expect { try model.wait(timeout: 0) } throws: { ($0 as? MaquetteError)?.code == .timeout }
     model.cancel()
     #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .cancelled }
@@ -152,7 +154,8 @@ import Testing
     try model.train(on: huge, labels: samples.labels)
     #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .diverged }
     #expect(model.training.phase == .error)
-    #expect(try model.confidences(of: samples.features).withUnsafeBufferPointer { !$0.contains { !$0.isFinite } })
+    #expect(
+      try model.confidences(of: samples.features).withUnsafeBufferPointer { !$0.contains { !$0.isFinite } })
   }
 
   @Test func `predicts with the training before until the first epoch is finished`() throws {

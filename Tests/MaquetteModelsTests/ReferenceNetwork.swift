@@ -65,7 +65,8 @@ struct ReferenceNetwork {
         var below = [Double](repeating: 0, count: layer.inputs)
         for input in 0..<layer.inputs {
           for output in 0..<layer.outputs {
-            weightGradients[index][input * layer.outputs + output] += activations[index][input] * gradient[output]
+            weightGradients[index][input * layer.outputs + output] +=
+              activations[index][input] * gradient[output]
             below[input] += gradient[output] * layer.weights[input * layer.outputs + output]
           }
           if activations[index][input] <= 0 { below[input] = 0 }

@@ -33,6 +33,7 @@ import Testing
     let codes = (0..<100).map { Int32($0 % 2) }
     #expect(split(codes, labels: 2, share: 0.2).validation == split(codes, labels: 2, share: 0.2).validation)
     #expect(
-      split(codes, labels: 2, share: 0.2).validation != split(codes, labels: 2, share: 0.2, seed: 2).validation)
+      split(codes, labels: 2, share: 0.2).validation
+        != split(codes, labels: 2, share: 0.2, seed: 2).validation)
   }
 }

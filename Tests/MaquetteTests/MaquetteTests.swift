@@ -5,7 +5,7 @@ import Testing
 /// What a user writes: nothing here needs another import than `Maquette`.
 @Suite struct `A Swift user` {
   @Test func `learns, watches, predicts and saves with one import`() async throws {
-    let folder = try TemporaryDirectory()
+    let folder = TemporaryDirectory()
     let samples = try Samples.clouds(rows: 60)
 
     let store = try DataStore("sqlite:\(folder.path)/clouds.db")

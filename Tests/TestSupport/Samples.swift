@@ -60,36 +60,9 @@ package struct Samples: Sendable {
     }
     return (
       Samples(
-        features: try Matrix(rows: labels.training.count, columns: 64, rows.training), labels: labels.training),
+        features: try Matrix(rows: labels.training.count, columns: 64, rows.training), labels: labels.training
+      ),
       Samples(features: try Matrix(rows: labels.test.count, columns: 64, rows.test), labels: labels.test)
     )
-  }
-}
-
-/// A folder that goes with its last reference.
-package final class TemporaryFolder: Sendable {
-  package let path: String
-
-  package init() throws(MaquetteError) {
-    var template = Array("/tmp/maquette-test-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else {
-      throw MaquetteError(.inputOutput, "no temporary folder: \(describe(errno: errno))")
-    }
-    path = template.withUnsafeBufferPointer { buffer in
-      buffer.baseAddress.map { String(cString: $0) } ?? ""
-    }
-  }
-
-  deinit {
-    if let folder = opendir(path) {
-      while let entry = readdir(folder) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-          pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != "." && name != ".." { unlink(path + "/" + name) }
-      }
-      closedir(folder)
-    }
-    rmdir(path)
   }
 }

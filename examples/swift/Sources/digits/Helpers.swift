@@ -4,7 +4,8 @@ import Maquette
 /// The rows to train on and the rows to test with, as examples/data/README.md says.
 func readDigits(_ path: String) throws -> (training: Digits, test: Digits) {
   guard let file = fopen(path, "r") else {
-    throw MaquetteError(.inputOutput, "\(path) can't be read; start this in the folder of the repository", name: path)
+    throw MaquetteError(
+      .inputOutput, "\(path) can't be read; start this in the folder of the repository", name: path)
   }
   defer { fclose(file) }
   var rows: (training: [[Float]], test: [[Float]]) = ([], [])

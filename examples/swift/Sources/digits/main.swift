@@ -6,7 +6,8 @@
 import Glibc
 import Maquette
 
-let location = CommandLine.arguments.dropFirst().first { !$0.hasPrefix("--") } ?? "sqlite:build/digits-swift.db"
+let location =
+  CommandLine.arguments.dropFirst().first { !$0.hasPrefix("--") } ?? "sqlite:build/digits-swift.db"
 let isSecondProcess = CommandLine.arguments.contains("--reload")
 
 let (training, test) = try readDigits("examples/data/digits.csv")
