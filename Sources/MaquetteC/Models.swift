@@ -155,8 +155,9 @@ private func table(
   _ featuresName: String, _ labelsName: String
 ) throws(MaquetteError) -> InstanceTable {
   let view = try MatrixView(features, featuresName)
-  let column = try labelColumn(labels, count: view.rows, labelsName, allowsNone: false)
-  return InstanceTable(features: try view.matrix(), labels: column)
+  let matrix = try view.matrix(featuresName)
+  return InstanceTable(
+    features: matrix, labels: try labelColumn(labels, count: view.rows, labelsName, allowsNone: false))
 }
 
 @implementation @_cdecl("maquette_model_wait")
@@ -240,7 +241,7 @@ public func maquette_model_predict_json(
       throw MaquetteError(
         .badShape, "features has \(view.rows) rows; one is predicted at a time here", name: "features")
     }
-    let answers = try classifier.predict(try view.matrix())
+    let answers = try classifier.predict(try view.matrix("features"))
     prediction.pointee = try owned(answers[0].json)
   }
 }

@@ -98,7 +98,7 @@ extension Model {
     } catch  where error.code == .notFound {
       if let document = try service.newest(named: idOrName) { return document }
       throw MaquetteError(
-        .notFound, "no saved \(kind) has the id or the name \"\(idOrName)\"", name: idOrName)
+        .notFound, "no saved \(kind) has the id or the name \(quoted(idOrName))", name: idOrName)
     }
   }
 
@@ -124,7 +124,7 @@ extension ModelArchive {
   func require(format expected: String) throws(MaquetteError) {
     guard format == expected else {
       throw MaquetteError(
-        .badFormat, "the stored model has the format \"\(format)\", not \"\(expected)\"", name: format)
+        .badFormat, "the stored model has the format \(quoted(format)), not \"\(expected)\"", name: format)
     }
   }
 

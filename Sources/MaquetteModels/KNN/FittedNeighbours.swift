@@ -15,13 +15,14 @@ final class FittedNeighbours: FittedClassifier {
   var features: Int { rows.columns }
 
   init(
-    features: Matrix, codes: [Int32], labels: [String], settings: KNNClassifier.Settings
+    features: Matrix, codes: [Int32], labels: [String], settings: KNNClassifier.Settings,
+    run: TrainingRun? = nil
   ) throws(MaquetteError) {
     rows = features
     self.codes = codes
     self.labels = labels
     self.settings = settings
-    index = try NeighbourIndex(features, metric: settings.metric.searchMetric)
+    index = try NeighbourIndex(features, metric: settings.metric.searchMetric, run: run)
     scratch = ScratchPool(bytes: index.scratchBytes(k: min(settings.k, features.rows)))
   }
 

@@ -87,12 +87,12 @@ public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // 
   func learn(
     _ rows: ClassificationRows, validation: ClassificationRows?, settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
-    let training = try NetworkTraining(rows, validation: validation, settings: settings)
+    let training = try NetworkTraining(rows, validation: validation, settings: settings, run: run)
     self.training = TrainingStatus(.start, epochs: settings.epochs)
     var history = TrainingHistory()
     for epoch in 1...settings.epochs {
-      let figures = try training.epoch(run)
-      published.publish(try training.network())
+      let (network, figures) = try training.epoch()
+      published.publish(network)
       history.append(figures)
       self.training = TrainingStatus(
         .epoch, epoch: epoch, epochs: settings.epochs, data: figures.json)
