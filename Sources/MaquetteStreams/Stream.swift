@@ -23,6 +23,8 @@ public final class Stream<Value: Sendable>: Sendable {
   private let mayMerge: @Sendable (Value) -> Bool
   /// Whether the stream keeps its last value.
   public let isHeld: Bool
+  /// What a new subscriber of a stream that is not held is told first.
+  private let greeting: Value?
 
   private struct State {
     var value: Value?
@@ -65,6 +67,7 @@ public final class Stream<Value: Sendable>: Sendable {
   ///   subscriber. Usually all of them: only the present value counts.
   public init(_ value: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool = { _ in true }) {
     isHeld = true
+    greeting = nil
     self.mayMerge = mayMerge
     state = Mutex(State(value: value))
   }
@@ -72,6 +75,16 @@ public final class Stream<Value: Sendable>: Sendable {
   /// A stream that is not held: subscribers see what happens after they came, and all of it.
   public init() {
     isHeld = false
+    greeting = nil
+    mayMerge = { _ in false }
+    state = Mutex(State())
+  }
+
+  /// A stream that is not held, and tells every new subscriber one thing, always the same, before what happens after
+  /// it came.
+  public init(greeting: Value) {
+    isHeld = false
+    self.greeting = greeting
     mayMerge = { _ in false }
     state = Mutex(State())
   }
@@ -155,7 +168,7 @@ public final class Stream<Value: Sendable>: Sendable {
     let (observer, start) = state.withLock { state -> (Observer, Start) in
       let observer = Observer(joinedAt: state.sequence, receive: receive, end: end)
       var isNews = false
-      if let value = state.value {
+      if let value = state.value ?? greeting {
         let event = Event(value: value, sequence: state.sequence)
         state.pending.append(Outgoing(event: event, only: observer))
         isNews = true
