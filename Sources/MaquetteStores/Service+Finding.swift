@@ -29,7 +29,7 @@ extension Service {
     let limit = query.pageLimit
     var records: [Record] = []
     if limit > 0 {
-      try session.scan(dataset, query.selectedParts, skip: max(0, query.skip)) { record in
+      try session.scan(dataset, query.selectedParts, label: nil, skip: max(0, query.skip)) { record in
         records.append(record)
         return records.count < limit
       }
@@ -42,9 +42,11 @@ extension Service {
     _ session: any Session, _ query: Query, _ dataset: String?
   ) throws(MaquetteError) -> (Int, [Record]) {
     let paths = query.sort.map { FieldPath($0.field) }
-    var found: [(place: Int64, keys: [JSON?])] = []
+    var found: [(place: Int64, keys: [SortValue])] = []
     func look(_ record: Record) -> Bool {
-      if query.condition.matches(record) { found.append((record.place, paths.map { $0.value(in: record) })) }
+      if query.condition.matches(record) {
+        found.append((record.place, paths.map { SortValue($0, in: record) }))
+      }
       return true
     }
     if let text = query.condition.text(requiredOf: "id") {
@@ -54,12 +56,12 @@ extension Service {
         _ = look(record)
       }
     } else {
-      try session.scan(dataset, query.parts, skip: 0, look)
+      try session.scan(dataset, query.parts, label: query.condition.requiredLabel, skip: 0, look)
     }
     if !paths.isEmpty {
       found.sort { left, right in
         for (place, key) in query.sort.enumerated() {
-          switch JSONOrder(left.keys[place], to: right.keys[place]) {
+          switch left.keys[place].order(to: right.keys[place]) {
           case .before: return key.isAscending
           case .after: return !key.isAscending
           case .same: continue
@@ -84,14 +86,32 @@ extension Service {
   func distinct(_ field: String, _ query: Query, in dataset: String?) throws(MaquetteError) -> [JSON] {
     let path = FieldPath(field)
     return try read { (session) throws(MaquetteError) in
-      var seen: Set<String> = []
+      var seen = SeenValues()
       var values: [JSON] = []
-      try session.scan(dataset, query.parts.union(RecordParts(toRead: path.root)), skip: 0) { record in
+      try session.scan(
+        dataset, query.parts.union(RecordParts(toRead: path.root)), label: query.condition.requiredLabel,
+        skip: 0
+      ) { record in
         guard query.condition.matches(record), let value = path.value(in: record) else { return true }
-        if seen.insert(value.description).inserted { values.append(value) }
+        if seen.insert(value) { values.append(value) }
         return true
       }
       return values
+    }
+  }
+}
+
+/// Tells values that were there before.
+private struct SeenValues {
+  private var texts: Set<String> = []
+  private var numbers: Set<Double> = []
+  private var others: Set<String> = []
+
+  mutating func insert(_ value: JSON) -> Bool {
+    switch value {
+    case .string(let text): texts.insert(text).inserted
+    case .number(let number): numbers.insert(number).inserted
+    default: others.insert(value.description).inserted
     }
   }
 }

@@ -48,8 +48,10 @@ protocol Session: AnyObject {
   func record(at place: Int64, _ parts: RecordParts) throws(MaquetteError) -> Record?
   /// Calls `body` with the records of a dataset, or of the service for nil, in the order they were created, until
   /// it returns false.
+  ///
+  /// - Parameter label: where given, records that have another label may be left out.
   func scan(
-    _ dataset: String?, _ parts: RecordParts, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError)
   func count(_ dataset: String?) throws(MaquetteError) -> Int

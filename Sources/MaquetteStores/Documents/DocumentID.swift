@@ -18,22 +18,28 @@ struct DocumentID: Hashable, Sendable {
 
   /// Reads 24 hexadecimal digits in either case; nil for anything else.
   init?(_ text: String) {
-    guard text.utf8.count == Self.digits else { return nil }
+    var text = text
+    guard let id = text.withUTF8({ DocumentID(UnsafeRawBufferPointer($0)) }) else { return nil }
+    self = id
+  }
+
+  /// Reads 24 hexadecimal digits in ASCII.
+  init?(_ digits: UnsafeRawBufferPointer) {
+    guard digits.count == Self.digits else { return nil }
     var high: UInt64 = 0
-    var low: UInt32 = 0
-    var place = 0
-    for byte in text.utf8 {
+    var low: UInt64 = 0
+    for place in 0..<Self.digits {
+      let byte = digits[place]
       let digit: UInt8
       switch byte {
-      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte &- UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte &- UInt8(ascii: "a") &+ 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte &- UInt8(ascii: "A") &+ 10
       default: return nil
       }
-      if place < 16 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt32(digit) }
-      place += 1
+      if place < 16 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
     }
-    self.init(high: high, low: low)
+    self.init(high: high, low: UInt32(truncatingIfNeeded: low))
   }
 
   /// Writes the 24 digits, without an end mark.

@@ -23,7 +23,8 @@ final class MemorySession: Session {
   }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, skip: Int, _ body: (Record) throws(MaquetteError) -> Bool
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var toSkip = skip
     for (place, record) in content.records.enumerated() {
@@ -69,7 +70,7 @@ final class MemorySession: Session {
     codes.reserveCapacity(rows)
     let features = try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
       var filled = 0
-      try scan(dataset, .all, skip: 0) { (record) throws(MaquetteError) in
+      try scan(dataset, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
         guard let values = record.features?.values, filled + values.count <= buffer.count,
           values.count == columns
         else { throw InstanceTable.unusable(record) }

@@ -44,6 +44,29 @@ indirect enum Condition: Sendable {
   }
 }
 
+extension Condition {
+  /// The `y` that anything that matches has, or has among several; nil where it may be something else.
+  var requiredLabel: Label? {
+    switch self {
+    case .all(let conditions):
+      for condition in conditions {
+        if let label = condition.requiredLabel { return label }
+      }
+      return nil
+    case .field(let path, .equals(let value)) where path.text == "y":
+      switch value {
+      case .number(let number): return .number(number)
+      // Dates and accented letters can be written in several ways that match all the same.
+      case .string(let text)
+      where JSONOrder.rank(value) == JSONOrder.textRank && text.utf8.allSatisfy { $0 < 128 }:
+        return .text(text)
+      default: return nil
+      }
+    default: return nil
+    }
+  }
+}
+
 /// What a field must meet.
 indirect enum Test: Sendable {
   case all([Test])

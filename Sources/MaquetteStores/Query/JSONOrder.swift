@@ -7,13 +7,16 @@ import MaquetteSystem
 enum JSONOrder: Sendable {
   case before, same, after
 
+  static let textRank = 3
+  static let dateRank = 5
+
   /// The place of a value's type; nil stands for a value that isn't there.
   static func rank(_ value: JSON?) -> Int {
     switch value {
     case nil: 0
     case .null: 1
     case .number: 2
-    case .string(let text): Timestamp(text) == nil ? 3 : 5
+    case .string(let text): Timestamp(text) == nil ? textRank : dateRank
     case .bool: 4
     case .array: 6
     case .object: 7
@@ -46,14 +49,14 @@ enum JSONOrder: Sendable {
   }
 
   static func same(_ left: JSON, _ right: JSON) -> Bool {
-    left == right || rank(left) == 5 && rank(right) == 5 && JSONOrder(left, to: right) == .same
+    left == right || rank(left) == dateRank && rank(right) == dateRank && JSONOrder(left, to: right) == .same
   }
 
-  private static func compare<Value: Comparable>(_ left: Value, _ right: Value) -> JSONOrder {
+  static func compare<Value: Comparable>(_ left: Value, _ right: Value) -> JSONOrder {
     left < right ? .before : left == right ? .same : .after
   }
 
-  private static func compare(texts left: String, _ right: String) -> JSONOrder {
+  static func compare(texts left: String, _ right: String) -> JSONOrder {
     if left.utf8.lexicographicallyPrecedes(right.utf8) { return .before }
     return right.utf8.lexicographicallyPrecedes(left.utf8) ? .after : .same
   }

@@ -5,37 +5,42 @@ import MaquetteSystem
 struct LabelInterner {
   private var names: [String] = []
   private var codes: [String: Int32] = [:]
-  /// Codes by the bytes' hash; of texts with one hash only the first is found here.
-  private var known: [Known?] = .init(repeating: nil, count: Self.slots)
+  /// Texts seen, by their hash; of several that share a slot only the first is found here, the others below.
+  private var slots = [Slot](repeating: Slot(), count: Self.slotCount)
+  private var arena: [UInt8] = []
 
-  private static let slots = 1024
+  private static let slotCount = 4096
 
-  private struct Known {
-    let bytes: [UInt8]
-    let code: Int32
+  private struct Slot {
+    var hash: UInt64 = 0
+    var start = 0
+    var length = -1
+    var code: Int32 = -1
   }
 
   mutating func code(_ bytes: UnsafeRawBufferPointer) throws(MaquetteError) -> Int32 {
     // FNV-1a: Fowler, Noll, Vo.
     var hash: UInt64 = 0xCBF2_9CE4_8422_2325
     for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    let slot = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slots - 1))
-    if let code = known(slot, bytes) { return code }
+    let place = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slotCount - 1))
+    let slot = slots[place]
+    if slot.hash == hash, slot.length == bytes.count, isSame(slot, bytes) { return slot.code }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw MaquetteError(.badFormat, "a label is not valid UTF-8")
     }
     let code = try code(text)
-    if known[slot] == nil { known[slot] = Known(bytes: Array(bytes), code: code) }
+    if slot.length < 0 {
+      slots[place] = Slot(hash: hash, start: arena.count, length: bytes.count, code: code)
+      arena.append(contentsOf: bytes)
+    }
     return code
   }
 
-  private func known(_ slot: Int, _ bytes: UnsafeRawBufferPointer) -> Int32? {
-    guard let known = known[slot], known.bytes.count == bytes.count else { return nil }
-    let isSame = known.bytes.withUnsafeBytes { kept in
-      guard let kept = kept.baseAddress, let bytes = bytes.baseAddress else { return true }
-      return memcmp(kept, bytes, known.bytes.count) == 0
+  private func isSame(_ slot: Slot, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    arena.withUnsafeBytes { arena in
+      guard let arena = arena.baseAddress, let bytes = bytes.baseAddress else { return slot.length == 0 }
+      return memcmp(arena + slot.start, bytes, slot.length) == 0
     }
-    return isSame ? known.code : nil
   }
 
   mutating func code(_ text: String) throws(MaquetteError) -> Int32 {

@@ -5,6 +5,7 @@ import MaquetteSystem
 final class SQLiteConnection {
   let handle: OpaquePointer
   let path: String
+  let collector = TableCollector()
   private var statements: [String: SQLiteStatement] = [:]
 
   /// Opens the file, and makes it where it isn't there; nothing is read or written yet.
@@ -20,6 +21,7 @@ final class SQLiteConnection {
     }
     self.handle = handle
     self.path = path
+    try check(collector.register(handle), "open")
   }
 
   deinit {

@@ -31,10 +31,10 @@ final class SQLiteSession: Session {
   }
 
   func record(_ row: SQLiteStatement) throws(MaquetteError) -> Record {
-    let idText = try row.text(1) ?? ""
-    guard let id = DocumentID(idText) else {
+    guard let id = DocumentID(row.bytes(1)) else {
+      let found = try row.text(1) ?? ""
       throw MaquetteError(
-        .badFormat, "the service '\(table.service)' holds the impossible id '\(idText)'", name: idText)
+        .badFormat, "the service '\(table.service)' holds the impossible id '\(found)'", name: found)
     }
     var record = Record(id: id)
     record.place = row.integer(0)
@@ -53,7 +53,7 @@ final class SQLiteSession: Session {
         let shape = Features.shape(try row.text(7), count: bytes.count / 4)
       else {
         throw MaquetteError(
-          .badFormat, "the x of instance \(idText) of '\(table.service)' is damaged", name: idText)
+          .badFormat, "the x of instance \(id.text) of '\(table.service)' is damaged", name: id.text)
       }
       record.features = Features(shape: shape, values: floats(row.bytes(8)))
     }
@@ -61,8 +61,8 @@ final class SQLiteSession: Session {
       let fields: JSON? = try? JSON(parsing: Array(row.bytes(9)))
       guard let fields = fields?.object else {
         throw MaquetteError(
-          .badFormat, "the fields of document \(idText) of '\(table.service)' are no JSON object",
-          name: idText)
+          .badFormat, "the fields of document \(id.text) of '\(table.service)' are no JSON object",
+          name: id.text)
       }
       record.fields = fields
     }
@@ -96,14 +96,27 @@ final class SQLiteSession: Session {
   }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, skip: Int, _ body: (Record) throws(MaquetteError) -> Bool
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    let filter = dataset == nil ? "" : "WHERE datasetName = ?2 "
+    var conditions: [String] = []
+    if dataset != nil { conditions.append("datasetName = ?2") }
+    // A label that is no text or number is among the fields.
+    if label != nil { conditions.append("(y = ?3 OR y IS NULL)") }
+    let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     let statement = try connection.statement(
-      "SELECT \(columns(parts)) FROM \(table.name) NOT INDEXED \(filter)ORDER BY place LIMIT -1 OFFSET ?1")
+      """
+      SELECT \(columns(parts)) FROM \(table.name) NOT INDEXED \(filter)
+      ORDER BY place LIMIT -1 OFFSET ?1
+      """)
     defer { statement.reset() }
     try statement.bind(1, .integer(Int64(skip)))
     if let dataset { try statement.bind(2, .text(dataset)) }
+    switch label {
+    case nil: break
+    case .text(let text): try statement.bind(3, .text(text))
+    case .number(let number): try statement.bind(3, .number(number))
+    }
     while try statement.step() {
       if try !body(try record(statement)) { return }
     }
