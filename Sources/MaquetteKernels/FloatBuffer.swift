@@ -10,9 +10,12 @@ package final class FloatBuffer: @unchecked Sendable {  // written only by whoev
   package init(zeros count: Int) throws(MaquetteError) {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     var memory: UnsafeMutableRawPointer?
-    guard !overflow, count >= 0, posix_memalign(&memory, 64, bytes) == 0, let memory else {
+    // Large blocks on large pages: touching 25 MB for the first time costs 13 faults, not 6,250.
+    let isLarge = bytes >= 4 << 20
+    guard !overflow, count >= 0, posix_memalign(&memory, isLarge ? 2 << 20 : 64, bytes) == 0, let memory else {
       throw MaquetteError(.outOfMemory, "not enough memory for \(count) numbers of 4 bytes")
     }
+    if isLarge { madvise(memory, bytes, MADV_HUGEPAGE) }
     memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count

@@ -19,18 +19,27 @@ struct LabelInterner {
   }
 
   mutating func code(_ bytes: UnsafeRawBufferPointer) throws(MaquetteError) -> Int32 {
-    // FNV-1a: Fowler, Noll, Vo.
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-    let place = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slotCount - 1))
-    let slot = slots[place]
+    // FNV-1a (Fowler, Noll, Vo), eight bytes at a time.
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(truncatingIfNeeded: bytes.count)
+    var place = 0
+    while place &+ 8 <= bytes.count {
+      hash = (hash ^ bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)) &* 0x100_0000_01B3
+      hash ^= hash >> 29
+      place &+= 8
+    }
+    while place < bytes.count {
+      hash = (hash ^ UInt64(bytes[place])) &* 0x100_0000_01B3
+      place &+= 1
+    }
+    let home = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slotCount - 1))
+    let slot = slots[home]
     if slot.hash == hash, slot.length == bytes.count, isSame(slot, bytes) { return slot.code }
     guard let text = String(validating: bytes, as: UTF8.self) else {
       throw MaquetteError(.badFormat, "a label is not valid UTF-8")
     }
     let code = try code(text)
     if slot.length < 0 {
-      slots[place] = Slot(hash: hash, start: arena.count, length: bytes.count, code: code)
+      slots[home] = Slot(hash: hash, start: arena.count, length: bytes.count, code: code)
       arena.append(contentsOf: bytes)
     }
     return code

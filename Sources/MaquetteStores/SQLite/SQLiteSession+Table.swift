@@ -10,7 +10,7 @@ extension SQLiteSession {
     // Usually the service holds nothing else, and no row need be asked whose it is.
     let isAlone = rows == (try count(nil))
     let statement = try connection.statement(
-      "SELECT maquette_collect(x, y, fields, place) FROM \(table.name) NOT INDEXED"
+      "SELECT maquette_collect(x, y, fields) FROM \(table.name) NOT INDEXED"
         + (isAlone ? "" : " WHERE datasetName = ?"))
     defer { statement.reset() }
     if !isAlone { try statement.bind(1, .text(dataset)) }
@@ -22,7 +22,7 @@ extension SQLiteSession {
         do throws(MaquetteError) {
           _ = try statement.step()
         } catch {
-          throw collector.failedPlace == nil ? error : try unusable(collector.failedPlace ?? 0)
+          throw collector.hasFailed ? try unusable(dataset, collector.row) : error
         }
         guard collector.row == rows else {
           throw MaquetteError(.internal, "\(rows) rows were counted but \(collector.row) found")
@@ -32,10 +32,13 @@ extension SQLiteSession {
     return InstanceTable(features: features, labels: collector.finish(codes))
   }
 
-  private func unusable(_ place: Int64) throws(MaquetteError) -> MaquetteError {
-    guard let record = try record(at: place, .all) else {
-      return MaquetteError(.badFormat, "an instance of '\(table.service)' is damaged")
+  /// What is wrong with a row of a dataset.
+  private func unusable(_ dataset: String, _ row: Int) throws(MaquetteError) -> MaquetteError {
+    var error = MaquetteError(.badFormat, "row \(row) of '\(table.service)' is damaged")
+    try scan(dataset, .all, label: nil, skip: row) { record in
+      error = InstanceTable.unusable(record)
+      return false
     }
-    return InstanceTable.unusable(record)
+    return error
   }
 }
