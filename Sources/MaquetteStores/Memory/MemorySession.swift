@@ -18,8 +18,10 @@ final class MemorySession: Session {
   }
 
   func record(at place: Int64, _ parts: RecordParts) -> Record? {
-    guard let place = Int(exactly: place), content.records.indices.contains(place) else { return nil }
-    return content.records[place]
+    guard let index = Int(exactly: place), content.records.indices.contains(index) else { return nil }
+    var record = content.records[index]
+    record?.place = place
+    return record
   }
 
   func scan(

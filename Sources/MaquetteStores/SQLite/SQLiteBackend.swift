@@ -10,12 +10,8 @@ final class SQLiteBackend: Backend {
     worker = try SerialWorker("maquette-store")
     content = SQLiteContent()
     let content = content
-    do throws(MaquetteError) {
-      try worker.run { () throws(MaquetteError) in content.open(try SQLiteFile.open(path, options)) }
-    } catch {
-      worker.stop()
-      throw error
-    }
+    // Where this throws, the thread is ended by deinit.
+    try worker.run { () throws(MaquetteError) in content.open(try SQLiteFile.open(path, options)) }
   }
 
   deinit {

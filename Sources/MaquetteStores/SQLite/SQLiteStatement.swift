@@ -62,7 +62,7 @@ final class SQLiteStatement {
     case SQLITE_ROW: return true
     case SQLITE_DONE: return false
     case let code:
-      let action = sqlite3_stmt_readonly(handle) != 0 ? "read" : "write to"
+      let action = sqlite3_column_count(handle) > 0 ? "read" : "write to"
       throw SQLiteError.current(connection.handle, code, action, connection.path)
     }
   }

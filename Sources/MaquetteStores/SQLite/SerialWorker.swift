@@ -34,14 +34,16 @@ final class SerialWorker: Sendable {
   /// Runs `body` on the thread and waits for its result.
   ///
   /// - Parameter afterwards: runs there too, but nobody waits for it.
-  /// - Throws: what `body` throws; ``MaquetteError/Code/reentrant`` when called on the very thread.
+  /// - Throws: what `body` throws; ``MaquetteError/Code/reentrant`` when called on the very thread,
+  ///   ``MaquetteError/Code/closed`` once it is stopped.
   func run<Value: Sendable>(
     _ body: @escaping @Sendable () throws(MaquetteError) -> Value,
     afterwards: @escaping @Sendable () -> Void = {}
   ) throws(MaquetteError) -> Value {
     let result = Monitor<Result<Value, MaquetteError>?>(nil)
-    let isHere = state.change { state -> Bool in
+    let isHere = try state.change { (state) throws(MaquetteError) -> Bool in
       if state.thread == Thread.current { return true }
+      if state.isStopping { throw MaquetteError(.closed, "the store is closed") }
       state.jobs.append {
         let outcome: Result<Value, MaquetteError>
         do throws(MaquetteError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
