@@ -178,9 +178,9 @@ import Testing
     let service = try test.store.service("runs")
     let seen = Seen<String>()
     // Reading from inside an event sees what it tells of.
-    service.events.observe { event in
+    service.events.observe { [weak service] event in
       for change in event.value {
-        let isThere = (try? service.get(change.document.id)) != nil
+        let isThere = (try? service?.get(change.document.id)) != nil
         seen.add("\(change.kind.rawValue) \(change.document["v"]?.description ?? "-") \(isThere)")
       }
     }
@@ -209,10 +209,10 @@ import Testing
     let test = try TestStore(kind)
     let service = try test.store.service("runs")
     let seen = Seen<JSON?>()
-    service.events.observe { event in
+    service.events.observe { [weak service] event in
       let version = event.value.first?.document["v"]
       seen.add(version)
-      if version == 1 { _ = try? service.create(["v": 2]) }
+      if version == 1 { _ = try? service?.create(["v": 2]) }
     }
     service.events.observe { seen.add($0.value.first?.document["v"]) }
     _ = try service.create(["v": 1])
