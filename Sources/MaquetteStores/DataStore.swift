@@ -17,8 +17,8 @@ public final class DataStore: Sendable {
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
   ///   another process that writes, 5000 otherwise.
-  /// - Throws: ``MaquetteError/Code/invalidArgument`` for another location, ``MaquetteError/Code/notAStore`` for a file
-  ///   of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
+  ///   another scheme, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location

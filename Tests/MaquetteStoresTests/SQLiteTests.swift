@@ -145,7 +145,8 @@ import Testing
       directory.path("new.db"))
     writeFile(directory.path("text.db"), Array("once upon a time".utf8))
     writeFile(directory.path("long.db"), [UInt8](repeating: 65, count: 20_000))
-    for name in ["songs.db", "seven.db", "new.db", "text.db", "long.db"] {
+    writeFile(directory.path("byte.db"), [65])
+    for name in ["songs.db", "seven.db", "new.db", "text.db", "long.db", "byte.db"] {
       let before = readFile(directory.path(name))
       let error = try #require(failure { _ = try DataStore("sqlite:" + directory.path(name)) }, "\(name)")
       #expect(error.code == .notAStore, "\(name)")
@@ -209,12 +210,17 @@ import Testing
   @Test(
     "a location that means nothing is refused",
     arguments: [
-      "", "memory", "sqlite:", "sqlite", "postgres://x", "sqlite:?synchronous=normal",
+      "", "memory", "sqlite:", "sqlite", "sqlite:?synchronous=normal",
       "sqlite:a.db?synchronous=off",
       "sqlite:a.db?timeout=soon", "sqlite:a.db?timeout=-1", "sqlite:a.db?timeout", "sqlite:a\0b",
     ])
   func locations(_ text: String) {
     #expect(failure { _ = try DataStore(text) }?.code == .invalidArgument)
+  }
+
+  @Test("a kind of store that there is not here is refused as such", arguments: ["postgres://x", "mysql:y"])
+  func schemes(_ text: String) {
+    #expect(failure { _ = try DataStore(text) }?.code == .unsupported)
   }
 
   @Test("options are taken from the location, and a strange path is only a path")

@@ -5,15 +5,19 @@ enum Location: Equatable {
   case memory
   case sqlite(path: String, SQLiteOptions)
 
-  /// - Throws: ``MaquetteError/Code/invalidArgument`` saying what is possible.
+  /// - Throws: ``MaquetteError/Code/unsupported`` for another scheme, ``MaquetteError/Code/invalidArgument`` for what is
+  ///   no location at all; both say what is possible.
   init(_ text: String) throws(MaquetteError) {
     if text == "memory:" {
       self = .memory
       return
     }
     guard text.hasPrefix("sqlite:") else {
+      let scheme = text.prefix { $0.isLetter || $0.isNumber || $0 == "+" }
+      let hasScheme = !scheme.isEmpty && text.dropFirst(scheme.count).first == ":"
       throw MaquetteError(
-        .invalidArgument, "'\(text)' is no location of a store: it must be 'memory:' or 'sqlite:PATH'",
+        hasScheme ? .unsupported : .invalidArgument,
+        "\(quoted(text)) is no location of a store here: it must be \"memory:\" or \"sqlite:PATH\"",
         name: text)
     }
     let rest = text.dropFirst("sqlite:".count)

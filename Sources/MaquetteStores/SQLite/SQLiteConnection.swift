@@ -92,7 +92,7 @@ enum SQLiteValue {
 }
 
 /// A name as SQL writes it.
-func quoted(_ name: String) -> String {
+func quotedName(_ name: String) -> String {
   var result = "\""
   for character in name.unicodeScalars {
     if character == "\"" { result.unicodeScalars.append("\"") }

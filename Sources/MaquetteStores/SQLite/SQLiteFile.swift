@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 import MaquetteSystem
 
 /// What makes a database file a Maquette store.
@@ -91,7 +92,14 @@ enum SQLiteFile {
     else { throw MaquetteError(.internal, "SQLite gives no access to '\(connection.path)'") }
     var size: Int64 = 0
     guard fileSize(file, &size) == SQLITE_OK else { return }
-    if size == 0 { return }
+    if size == 0 {
+      // To SQLite a file of one byte is empty; to its owner it may not be. `stat` opens nothing.
+      var info = stat()
+      guard stat(connection.path, &info) != 0 || info.st_size == 0 else {
+        throw notAStore(connection.path, "it is no SQLite database")
+      }
+      return
+    }
     var header = [UInt8](repeating: 0, count: 100)
     guard size >= 100, read(file, &header, 100, 0) == SQLITE_OK,
       header[..<16].elementsEqual(Array("SQLite format 3".utf8) + [0])

@@ -25,7 +25,11 @@ extension SQLiteSession {
           throw collector.hasFailed ? try unusable(dataset, collector.row) : error
         }
         guard collector.row == rows else {
-          throw MaquetteError(.internal, "\(rows) rows were counted but \(collector.row) found")
+          // One transaction sees one state: the index and the table disagree.
+          throw MaquetteError(
+            .badFormat,
+            "'\(connection.path)' is damaged: dataset \(quoted(dataset)) has \(rows) rows in its index, \(collector.row) in its table",
+            name: connection.path)
         }
       }
     }

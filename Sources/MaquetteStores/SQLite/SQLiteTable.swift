@@ -15,7 +15,7 @@ final class SQLiteTable {
 
   init(service: String, name: String) {
     self.service = service
-    self.name = quoted(name)
+    self.name = quotedName(name)
   }
 
   /// In the order documents are read: what is looked at most comes first, and the fields, which may hold pictures,
@@ -25,11 +25,11 @@ final class SQLiteTable {
   /// are milliseconds since 1970, and `fields` is JSON of all else.
   static func schema(_ name: String) -> String {
     """
-    CREATE TABLE \(quoted(name))(
+    CREATE TABLE \(quotedName(name))(
       place INTEGER PRIMARY KEY, id TEXT NOT NULL, datasetName TEXT, name TEXT, y, createdAt INTEGER NOT NULL,
       updatedAt INTEGER NOT NULL, shape TEXT, x BLOB, fields TEXT);
-    CREATE UNIQUE INDEX \(quoted(name + " ids")) ON \(quoted(name))(id, datasetName);
-    CREATE INDEX \(quoted(name + " names")) ON \(quoted(name))(name, updatedAt) WHERE name IS NOT NULL;
+    CREATE UNIQUE INDEX \(quotedName(name + " ids")) ON \(quotedName(name))(id, datasetName);
+    CREATE INDEX \(quotedName(name + " names")) ON \(quotedName(name))(name, updatedAt) WHERE name IS NOT NULL;
     """
   }
 }
