@@ -276,7 +276,7 @@ TEST(long_texts, "Ten megabytes of text are stored and found again, or refused; 
   calls[5].status = maquette_dataset_find(dataset, "{\"$sort\": 1}", &stored, &calls[5].error);
   for (size_t i = 0; i < COUNT(calls); i++) {
     CHECK(calls[i].status != MAQUETTE_OK, "call %zu", i);
-    CHECK(strlen(maquette_error_message(calls[i].error)) < 1000, "call %zu: a message of %zu bytes", i,
+    CHECK(strlen(maquette_error_message(calls[i].error)) < 2000, "call %zu: a message of %zu bytes", i,
           strlen(maquette_error_message(calls[i].error)));
     maquette_error_destroy(calls[i].error);
   }
@@ -304,7 +304,7 @@ TEST(numbers, "Numbers that no type can hold are refused, not trapped on") {
       maquette_status status = maquette_stream_set(stream, numbers[i], NULL);
       CHECK(status == MAQUETTE_OK || status == MAQUETTE_E_BAD_PARAMETER || status == MAQUETTE_E_BAD_JSON, "%s = %s: %s",
             names[k], numbers[i], maquette_status_name(status));
-      CHECK(k > 2 || status != MAQUETTE_OK || !strcmp(numbers[i], "-0"), "%s = %s", names[k], numbers[i]);
+      CHECK(k > 1 || status != MAQUETTE_OK, "%s = %s", names[k], numbers[i]);
       snprintf(json, sizeof json, "[%s]", numbers[i]);
       status = maquette_stream_set(stream, json, NULL);
       CHECK(status == MAQUETTE_E_BAD_PARAMETER || status == MAQUETTE_E_BAD_JSON, "%s = %s: %s", names[k], json,

@@ -5,6 +5,7 @@
 #include "maquette.h"
 #include "test.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -131,23 +132,37 @@ static inline int64_t count_of(maquette_dataset *dataset) {
   return count;
 }
 
-/* A path in a directory of this test's own. */
+static char support_directory[64];
+static pid_t support_owner;
+
+static inline void remove_directory(void) {
+  DIR *directory = getpid() == support_owner ? opendir(support_directory) : NULL;
+  if (!directory) return;
+  for (struct dirent *entry; (entry = readdir(directory));) unlinkat(dirfd(directory), entry->d_name, 0);
+  closedir(directory), rmdir(support_directory);
+}
+
+/* A path in a directory of this test's own, which goes with it. */
 static inline const char *path_of(const char *name) {
-  static char directory[64], path[2][512];
+  static char path[8][512];
   static int turn;
-  if (!*directory) {
-    strcpy(directory, "/tmp/maquette-c-XXXXXX");
-    REQUIRE(mkdtemp(directory) != NULL);
+  if (!*support_directory) {
+    strcpy(support_directory, "/tmp/maquette-c-XXXXXX");
+    REQUIRE(mkdtemp(support_directory) != NULL);
+    support_owner = getpid();
+    atexit(remove_directory);
   }
-  turn = !turn;
-  snprintf(path[turn], sizeof path[turn], "%s/%s", directory, name);
+  turn = (turn + 1) % 8;
+  snprintf(path[turn], sizeof path[turn], "%s/%s", support_directory, name);
   return path[turn];
 }
 
 static inline const char *location_of(const char *path) {
-  static char location[600];
-  snprintf(location, sizeof location, "sqlite:%s", path);
-  return location;
+  static char location[8][600];
+  static int turn;
+  turn = (turn + 1) % 8;
+  snprintf(location[turn], sizeof location[turn], "sqlite:%s", path);
+  return location[turn];
 }
 
 static inline void sleep_ms(int milliseconds) {
