@@ -96,6 +96,9 @@ def readable(array: Array) -> Array:
     return array
 
 
+LABEL_TYPES = (str, int, float, numpy.integer, numpy.floating, numpy.bool_)
+
+
 class LabelStrings:
     """Labels as the `const char *const *` that the library reads.
 
@@ -135,13 +138,13 @@ def label_list(labels: Any, what: str) -> list[Any]:
         values: list[Any] = labels.tolist()
     else:
         values = list(labels)
-    try:
-        types = {type(value) for value in values}
-        if len(types - {type(None)}) > 1:
-            # 1, 1.0 and True are one key of a dictionary: tell their texts apart.
-            values = [None if value is None else label_text(value, what) for value in values]
-    except TypeError:
-        raise TypeError(f"{what} must be text or whole numbers") from None
+    types = {type(value) for value in values if value is not None}
+    if not all(issubclass(kind, LABEL_TYPES) for kind in types):
+        odd = next(value for value in values if value is not None and not isinstance(value, LABEL_TYPES))
+        raise TypeError(f"{what} holds {odd!r}: a label is text or a whole number, not {type(odd).__name__}")
+    if len(types) > 1:
+        # 1, 1.0 and True are one key of a dictionary: tell their texts apart.
+        values = [None if value is None else label_text(value, what) for value in values]
     return values
 
 
