@@ -78,7 +78,7 @@ extension Classifier {
 
   /// Starts a training on a matrix and a label for each of its rows, and returns at once.
   ///
-  /// - Throws: as ``train(on:validatingOn:)-7q0v7``.
+  /// - Throws: as ``Model/train(on:validatingOn:)``, and at once what is wrong with the rows.
   public func train(on features: Matrix, labels: [String]) throws(MaquetteError) {
     try train(on: InstanceTable(features: features, labels: LabelColumn(labels)), validatingOn: nil)
   }
@@ -102,7 +102,7 @@ extension Classifier {
 
   /// The label of each row, with the confidences of all.
   ///
-  /// - Throws: as ``predict(_:)-([Float])``.
+  /// - Throws: as for one row.
   public func predict(_ features: Matrix) throws(MaquetteError) -> [Classification] {
     let fitted = try ready()
     let confidences = try fitted.confidences(of: features)
@@ -113,7 +113,7 @@ extension Classifier {
 
   /// The confidences of the labels for each row: [rows, labels].
   ///
-  /// - Throws: as ``predict(_:)-([Float])``.
+  /// - Throws: as for one row.
   public func confidences(of features: Matrix) throws(MaquetteError) -> Matrix {
     try ready().confidences(of: features)
   }

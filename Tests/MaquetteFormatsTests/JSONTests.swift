@@ -73,7 +73,9 @@ import Testing
     }
   }
 
-  @Test(arguments: ["-9223372036854775808", "9223372036854775807", "-9223372036854775809", "18446744073709551616"])
+  @Test(arguments: [
+    "-9223372036854775808", "9223372036854775807", "-9223372036854775809", "18446744073709551616",
+  ])
   func `takes whole numbers at the ends of what a machine can count`(text: String) throws {
     let value = try JSON(parsing: text)
     #expect(try JSON(parsing: value.description) == value)

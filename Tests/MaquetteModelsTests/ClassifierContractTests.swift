@@ -171,6 +171,7 @@ import Testing
     let model = try trained(kind, on: samples)
     let before = try model.confidences(of: samples.features)
     #expect(code { try model.load(from: store, "nobody") } == .notFound)
+    #expect(try store.services() == [], "reading makes no service")
     #expect(model.training.phase == .error)
     #expect(try model.confidences(of: samples.features) == before)
     #expect(code { try model.save(in: store, name: "x", id: "0123456789abcdef01234567") } == .notFound)
