@@ -12,7 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 #: Where benchmarks put what they make: on the file system of the checkout.
 WORK = ROOT / "build" / "benchmarks"
+#: Seconds that a contender's turn should last.
+TURN = 0.5
 
 
 @dataclass
@@ -110,6 +112,14 @@ def once(make: str, **options: Any) -> dict[str, Any]:
         return process.run(0)
     finally:
         process.close()
+
+
+def repeated(run: Callable[[], float]) -> float:
+    """A turn lasts half a second at least: the median of the runs in it, so that short ones do not depend on luck."""
+    seconds = [run()]
+    while sum(seconds) < TURN:
+        seconds.append(run())
+    return median(seconds)
 
 
 def note(text: str) -> None:
