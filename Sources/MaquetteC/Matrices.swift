@@ -106,6 +106,10 @@ struct MatrixView {
   /// Writes floats, which lie row after row, as the host's type.
   func write(from floats: UnsafePointer<Float>) {
     guard let data else { return }
+    if let dense {
+      dense.update(from: floats, count: rows * columns)
+      return
+    }
     for row in 0..<rows {
       let target = data + row * rowStride
       let source = floats + row * columns

@@ -179,6 +179,24 @@ import Testing
     #expect([.badFormat, .notAStore].contains(error?.code))
   }
 
+  @Test("rows that somebody added or removed by hand are found, and counted again")
+  func changedByHand() throws {
+    let labels = LabelColumn([String](repeating: "a", count: 10))
+    do { try Dataset("d", in: DataStore(location)).append(counting(10, columns: 2), labels: labels) }
+    try sqlite("DELETE FROM \"instances-d\" WHERE place > 7")
+    do {
+      let dataset = try Dataset("d", in: DataStore(location))
+      #expect(try dataset.table().features.rows == 7)
+      #expect(dataset.count == 7)
+    }
+    try sqlite(
+      "INSERT INTO \"instances-d\"(id, datasetName, y, createdAt, updatedAt, x) "
+        + "SELECT printf('%024x', place), datasetName, y, createdAt, updatedAt, x FROM \"instances-d\"")
+    let dataset = try Dataset("d", in: DataStore(location))
+    #expect(try dataset.table().features.rows == 14)
+    #expect(dataset.count == 14)
+  }
+
   @Test("rows that somebody else has damaged are named, not trusted")
   func damagedRows() throws {
     do { _ = try Dataset("d", in: DataStore(location)).create(["x": [1, 2], "y": "a", "note": "n"]) }
@@ -249,14 +267,14 @@ import Testing
     #expect(first.count == 1)
   }
 
-  @Test("a write of another program is seen by count and table")
+  @Test("a write of another program is seen by table and count")
   func foreignWrites() throws {
     let dataset = try Dataset("d", in: DataStore(location))
     try dataset.append(counting(3), labels: LabelColumn(["a", "b", "c"]))
     #expect(try dataset.table().features.rows == 3)
     try sqlite("DELETE FROM \"instances-d\" WHERE y = 'b'")
-    #expect(dataset.count == 2)
     #expect(try dataset.table().labels == LabelColumn(["a", "c"]))
+    #expect(dataset.count == 2)
   }
 
   @Test("a service another process made is found, and its table is not made twice")

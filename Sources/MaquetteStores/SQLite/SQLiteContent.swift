@@ -78,7 +78,8 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
     let connection = try opened()
     let name = try freeTableName(service)
     try connection.execute(SQLiteTable.schema(name))
-    try connection.run("INSERT INTO maquette_services VALUES(?, ?)", .text(service), .text(name))
+    try connection.run(
+      "INSERT INTO maquette_services(name, tableName) VALUES(?, ?)", .text(service), .text(name))
   }
 
   /// The service's own name, where SQLite takes it and knows none that differs in case only.

@@ -10,7 +10,10 @@ enum SQLiteFile {
   static let version: Int64 = 1
 
   private static let schema = """
-    CREATE TABLE maquette_services(name TEXT PRIMARY KEY NOT NULL, tableName TEXT NOT NULL UNIQUE);
+    CREATE TABLE maquette_services(
+      name TEXT PRIMARY KEY NOT NULL, tableName TEXT NOT NULL UNIQUE, documents INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE maquette_datasets(
+      service TEXT NOT NULL, name TEXT NOT NULL, instances INTEGER NOT NULL, PRIMARY KEY(service, name)) WITHOUT ROWID;
     CREATE TABLE maquette_files(
       folder TEXT NOT NULL, name TEXT NOT NULL, service TEXT NOT NULL, document TEXT NOT NULL, bytes BLOB NOT NULL,
       PRIMARY KEY(folder, name));
@@ -38,7 +41,9 @@ enum SQLiteFile {
     try connection.execute("PRAGMA journal_size_limit = 67108864")
     // What is deleted is overwritten where that needs no further writing.
     try connection.execute("PRAGMA secure_delete = FAST")
-    try connection.execute("PRAGMA cache_size = -16384")
+    // Reading a dataset goes through its pages once: a larger cache is only more memory to touch (16 MB: 25 ms for
+    // 100,000 rows of 64 features, 4 MB: 17).
+    try connection.execute("PRAGMA cache_size = -4096")
     connection.finalizeStatements()
     return connection
   }

@@ -48,10 +48,7 @@ extension SQLiteSession {
         }
       }
     }
-    if var tally = table.tallies[rows.dataset] {
-      tally.count = tally.count.map { $0 + ids.count }
-      tally.width = .some(width)
-      table.tallies[rows.dataset] = tally
-    }
+    try note(ids.count, in: rows.dataset)
+    table.tallies[rows.dataset, default: .init()].width = .some(width)
   }
 }

@@ -5,6 +5,18 @@ import MaquetteSystem
 
 extension SQLiteSession {
   func table(_ dataset: String) throws(MaquetteError) -> InstanceTable {
+    if let table = try counted(dataset) { return table }
+    // Another number of rows than is written down: somebody changed the file by hand, which is their right.
+    try recount(dataset)
+    if let table = try counted(dataset) { return table }
+    throw MaquetteError(
+      .badFormat,
+      "'\(connection.path)' is damaged: dataset \(quoted(dataset)) does not give the rows that were counted",
+      name: connection.path)
+  }
+
+  /// The table of as many rows as are written down; nil if there are more or fewer.
+  private func counted(_ dataset: String) throws(MaquetteError) -> InstanceTable? {
     let rows = try count(dataset)
     let columns = try width(dataset, except: nil) ?? 0
     // Usually the service holds nothing else, and no row need be asked whose it is.
@@ -22,17 +34,12 @@ extension SQLiteSession {
         do throws(MaquetteError) {
           _ = try statement.step()
         } catch {
+          if collector.hasOverflown { return }
           throw collector.hasFailed ? try unusable(dataset, collector.row) : error
-        }
-        guard collector.row == rows else {
-          // One transaction sees one state: the index and the table disagree.
-          throw MaquetteError(
-            .badFormat,
-            "'\(connection.path)' is damaged: dataset \(quoted(dataset)) has \(rows) rows in its index, \(collector.row) in its table",
-            name: connection.path)
         }
       }
     }
+    guard collector.row == rows, !collector.hasOverflown else { return nil }
     return InstanceTable(features: features, labels: collector.finish(codes))
   }
 

@@ -13,7 +13,8 @@ extension SQLiteSession {
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
       .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.shapeText),
       features(record), fields(record))
-    if let dataset = record.dataset { tally(dataset, 1, width: record.features?.width) }
+    try note(1, in: record.dataset)
+    if let dataset = record.dataset { widthChanged(dataset, to: record.features?.width) }
   }
 
   func update(_ record: Record) throws(MaquetteError) {
@@ -26,13 +27,19 @@ extension SQLiteSession {
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
       .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.shapeText),
       features(record), fields(record))
-    if let dataset = old?.dataset { tally(dataset, -1, width: nil) }
-    if let dataset = record.dataset { tally(dataset, 1, width: nil) }
+    if old?.dataset != record.dataset {
+      try note(-1, in: old?.dataset)
+      try note(1, in: record.dataset)
+    }
+    for dataset in [old?.dataset, record.dataset] {
+      if let dataset { table.tallies[dataset]?.width = nil }
+    }
   }
 
   func delete(_ record: Record) throws(MaquetteError) {
     try connection.run("DELETE FROM \(table.name) WHERE id = ?", .text(record.id.text))
-    if let dataset = record.dataset { tally(dataset, -1, width: nil) }
+    try note(-1, in: record.dataset)
+    if let dataset = record.dataset { table.tallies[dataset]?.width = nil }
   }
 
   func clear(_ dataset: String) throws(MaquetteError) -> Int {
@@ -42,12 +49,15 @@ extension SQLiteSession {
       DELETE FROM maquette_files WHERE service = ?1
         AND document IN (SELECT id FROM \(table.name) WHERE datasetName = ?2)
       """, .text(table.service), .text(dataset))
-    if count == (try self.count(nil)) {
+    let hasOthers = try connection.integer(
+      "SELECT 1 FROM \(table.name) WHERE datasetName IS NOT ? LIMIT 1", .text(dataset))
+    if hasOthers == nil {
       // SQLite throws whole pages away where it need not look at the rows.
       try connection.run("DELETE FROM \(table.name)")
     } else {
       try connection.run("DELETE FROM \(table.name) WHERE datasetName = ?", .text(dataset))
     }
+    try note(-count, in: dataset)
     table.tallies[dataset] = .init(count: 0, width: .some(nil))
     return count
   }
@@ -69,16 +79,9 @@ extension SQLiteSession {
     record.fields.isEmpty ? .null : .text(JSON.object(record.fields).description)
   }
 
-  /// Keeps what is remembered of a dataset; a width only for records that came, since others may have been the last.
-  private func tally(_ dataset: String, _ difference: Int, width: Int?) {
-    guard var tally = table.tallies[dataset] else { return }
-    tally.count = tally.count.map { $0 + difference }
-    if difference < 0 {
-      tally.width = nil
-    } else if let width, tally.width == .some(nil) {
-      tally.width = .some(width)
-    }
-    table.tallies[dataset] = tally
+  /// Keeps the width that is remembered of a dataset, when a record with one came to a dataset without.
+  private func widthChanged(_ dataset: String, to width: Int?) {
+    if let width, table.tallies[dataset]?.width == .some(nil) { table.tallies[dataset]?.width = .some(width) }
   }
 
   // MARK: Files

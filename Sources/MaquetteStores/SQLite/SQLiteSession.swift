@@ -122,22 +122,6 @@ final class SQLiteSession: Session {
     }
   }
 
-  func count(_ dataset: String?) throws(MaquetteError) -> Int {
-    guard let dataset else {
-      return Int(try connection.integer("SELECT count(*) FROM \(table.name)") ?? 0)
-    }
-    if let count = table.tallies[dataset]?.count { return count }
-    // The index alone answers this, without a look at the rows.
-    let count = Int(
-      try connection.integer(
-        "SELECT count(*) FROM \(table.name) INDEXED BY \(indexName) WHERE id > '' AND datasetName = ?",
-        .text(dataset)) ?? 0)
-    table.tallies[dataset, default: .init()].count = count
-    return count
-  }
-
-  private var indexName: String { String(table.name.dropLast()) + " ids\"" }
-
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int? {
     if id == nil, let width = table.tallies[dataset]?.width { return width }
     let bytes = try connection.integer(

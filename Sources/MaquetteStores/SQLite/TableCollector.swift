@@ -40,6 +40,8 @@ final class TableCollector {
   /// How many rows came, up to the first that can't be used.
   var row: Int { state.pointee.row }
   var hasFailed: Bool { state.pointee.hasFailed }
+  /// Whether there were more rows than places for them.
+  var hasOverflown: Bool { state.pointee.hasOverflown }
 
   /// The labels of the rows; the memory that was lent is not touched any more.
   func finish(_ codes: [Int32]) -> LabelColumn {
@@ -54,9 +56,14 @@ final class TableCollector {
     var labels = LabelInterner()
     var row = 0
     var hasFailed = false
+    var hasOverflown = false
 
     mutating func add(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
-      guard !hasFailed, row < codes.count, sqlite3_value_type(values[0]) == SQLITE_BLOB,
+      guard row < codes.count else {
+        hasOverflown = true
+        return false
+      }
+      guard !hasFailed, sqlite3_value_type(values[0]) == SQLITE_BLOB,
         let source = sqlite3_value_blob(values[0]), let target = target.baseAddress,
         Int(sqlite3_value_bytes(values[0])) == rowBytes, let code = try? label(values)
       else {
