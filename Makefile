@@ -19,7 +19,7 @@ STATIC := $(CURDIR)/$(BUILD)/static
 LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 	-Xlinker -L$(STATIC) -Xlinker -lgfortran -Xlinker -lquadmath \
 	-Xlinker --version-script=$(CURDIR)/Sources/MaquetteC/exports.map -Xlinker --gc-sections \
-	-Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete
+	-Xlinker --wrap=openblas_num_threads_env -Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete
 
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
