@@ -40,7 +40,8 @@ let package = Package(
     .target(
       name: "MaquetteC",
       dependencies: [
-        "CMaquette", "MaquetteSystem", "MaquetteStreams", "MaquetteKernels", "MaquetteFormats",
+        "CMaquette", "CMaquetteSystem", "MaquetteSystem", "MaquetteStreams", "MaquetteKernels",
+        "MaquetteFormats",
         "MaquetteStores", "MaquetteModels",
       ],
       exclude: ["exports.map"]),

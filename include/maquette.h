@@ -148,8 +148,8 @@ void maquette_string_free(char *string);
 const char *maquette_version(void);
 
 /** What the library was built from and runs on.
- *  @param[out] json an object: `version`, `commit`, `swift`, `openblas`, `sqlite`, `kernels` (the instruction set in
- *              use), `threads`. Yours to free.
+ *  @param[out] json an object: `version`, `commit`, `configuration`, `compiler`, `openblas`, `sqlite`, `kernels` (the
+ *              instruction set in use), `threads`. Yours to free.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_build_info(char **json, maquette_error **error);

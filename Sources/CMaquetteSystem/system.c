@@ -9,6 +9,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* Written by the Makefile; a checkout that is built otherwise has none. */
+#if __has_include("commit.h")
+#include "commit.h"
+#else
+#define MAQUETTE_COMMIT "unknown"
+#endif
+
 void maquette_system_name_thread(const char *name) {
   char kept[16];
   strncpy(kept, name, sizeof kept - 1);
@@ -36,3 +43,7 @@ void maquette_system_eventfd_lower(int descriptor) {
 }
 
 int maquette_system_at_fork(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }
+
+const char *maquette_system_commit(void) { return MAQUETTE_COMMIT; }
+
+const char *maquette_system_compiler(void) { return __VERSION__; }

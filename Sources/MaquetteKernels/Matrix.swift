@@ -46,7 +46,8 @@ public struct Matrix: Sendable {
     let columns = rows.first?.count ?? 0
     if let odd = rows.firstIndex(where: { $0.count != columns }) {
       throw MaquetteError(
-        .badShape, "row \(odd) has \(rows[odd].count) values, row 0 has \(columns): they must be of one width")
+        .badShape, "row \(odd) has \(rows[odd].count) values, row 0 has \(columns): they must be of one width"
+      )
     }
     try self.init(rows: rows.count, columns: columns, rows.flatMap { $0 })
   }

@@ -1,4 +1,5 @@
-import MaquetteSystem
+import Glibc
+package import MaquetteSystem
 import Synchronization
 
 /// A value that changes over time, and those who watch it.
@@ -23,6 +24,8 @@ public final class Stream<Value: Sendable>: Sendable {
   private let mayMerge: @Sendable (Value) -> Bool
   /// Whether the stream keeps its last value.
   public let isHeld: Bool
+  /// What a new subscriber of a stream that is not held is told first.
+  private let greeting: Value?
 
   private struct State {
     var value: Value?
@@ -49,9 +52,15 @@ public final class Stream<Value: Sendable>: Sendable {
     /// Events up to this one happened before it subscribed.
     let joinedAt: UInt64
     let isActive = Atomic<Bool>(true)
+    /// Where the events wait if the receiver is a queue.
+    let mailbox: Mailbox<Value>?
 
-    init(joinedAt: UInt64, receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void) {
+    init(
+      joinedAt: UInt64, mailbox: Mailbox<Value>?, receive: @escaping @Sendable (Event) -> Void,
+      end: @escaping @Sendable () -> Void
+    ) {
       self.joinedAt = joinedAt
+      self.mailbox = mailbox
       self.receive = receive
       self.end = end
     }
@@ -65,6 +74,7 @@ public final class Stream<Value: Sendable>: Sendable {
   ///   subscriber. Usually all of them: only the present value counts.
   public init(_ value: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool = { _ in true }) {
     isHeld = true
+    greeting = nil
     self.mayMerge = mayMerge
     state = Mutex(State(value: value))
   }
@@ -72,6 +82,16 @@ public final class Stream<Value: Sendable>: Sendable {
   /// A stream that is not held: subscribers see what happens after they came, and all of it.
   public init() {
     isHeld = false
+    greeting = nil
+    mayMerge = { _ in false }
+    state = Mutex(State())
+  }
+
+  /// A stream that is not held, and tells every new subscriber one thing, always the same, before what happens after
+  /// it came.
+  public init(greeting: Value) {
+    isHeld = false
+    self.greeting = greeting
     mayMerge = { _ in false }
     state = Mutex(State())
   }
@@ -152,10 +172,18 @@ public final class Stream<Value: Sendable>: Sendable {
   public func observe(
     _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Observation {
+    observe(for: nil, receive, end)
+  }
+
+  private func observe(
+    for mailbox: Mailbox<Value>?, _ receive: @escaping @Sendable (Event) -> Void,
+    _ end: @escaping @Sendable () -> Void
+  ) -> Observation {
     let (observer, start) = state.withLock { state -> (Observer, Start) in
-      let observer = Observer(joinedAt: state.sequence, receive: receive, end: end)
+      let observer = Observer(
+        joinedAt: state.sequence, mailbox: mailbox, receive: receive, end: end)
       var isNews = false
-      if let value = state.value {
+      if let value = state.value ?? greeting {
         let event = Event(value: value, sequence: state.sequence)
         state.pending.append(Outgoing(event: event, only: observer))
         isNews = true
@@ -176,12 +204,42 @@ public final class Stream<Value: Sendable>: Sendable {
     }
   }
 
+  /// Whether the caller is inside a callback of this stream: waiting for its events there would never end.
+  package var isDeliveringHere: Bool {
+    let (observers, drainingThread) = state.withLock { ($0.observers, $0.drainingThread) }
+    return drainingThread == Thread.current || observers.contains { $0.mailbox?.isDelivering ?? false }
+  }
+
+  /// Waits until all subscribers with a callback have returned from what was set before this call.
+  ///
+  /// - Returns: false when the deadline passed first.
+  package func waitUntilDelivered(until deadline: Deadline) -> Bool {
+    let sequence = state.withLock { $0.sequence }
+    while true {
+      let (observers, isHandingOut) = state.withLock { state in
+        (
+          state.observers,
+          state.pending.contains { $0.event.sequence <= sequence } || state.drainingThread != 0
+        )
+      }
+      if isHandingOut {
+        // Another thread is putting events into the queues right now, which takes microseconds.
+        if deadline.hasPassed { return false }
+        sched_yield()
+        continue
+      }
+      return observers.allSatisfy { observer in
+        observer.mailbox?.waitUntilDelivered(upTo: sequence, until: deadline) ?? true
+      }
+    }
+  }
+
   /// A queue of this stream's events, to be taken out by ``Subscription/next(timeout:)`` or handed to a callback.
   private func makeQueue(
     receive: (@Sendable (Event) -> Void)?, end: @escaping @Sendable () -> Void
   ) -> Subscription<Value> {
     let mailbox = Mailbox(mayMerge: mayMerge, receive: receive, end: end)
-    let observation = observe({ mailbox.append($0) }, end: { mailbox.close() })
+    let observation = observe(for: mailbox, { mailbox.append($0) }, { mailbox.close() })
     mailbox.attach(observation)
     return Subscription(mailbox)
   }
@@ -193,7 +251,7 @@ public final class Stream<Value: Sendable>: Sendable {
   /// ``Event/dropped``. The final event of a training is never merged away.
   @discardableResult
   public func subscribe(_ receive: @escaping @Sendable (Value) -> Void) -> Subscription<Value> {
-    subscribe(events: { receive($0.value) })
+    subscribeToEvents { receive($0.value) }
   }
 
   /// As ``subscribe(_:)``, with the events' numbers.
@@ -201,8 +259,8 @@ public final class Stream<Value: Sendable>: Sendable {
   /// - Parameter end: called exactly once, after the last call of `receive`, whether the subscription was cancelled
   ///   or the stream ended.
   @discardableResult
-  public func subscribe(
-    events receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
+  public func subscribeToEvents(
+    _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Subscription<Value> {
     makeQueue(receive: receive, end: end)
   }
@@ -217,8 +275,8 @@ extension Stream {
   /// The events as an asynchronous sequence, which ends with the stream.
   public var values: AsyncStream<Value> {
     AsyncStream { continuation in
-      let subscription = subscribe(
-        events: { continuation.yield($0.value) }, end: { continuation.finish() })
+      let subscription = subscribeToEvents(
+        { continuation.yield($0.value) }, end: { continuation.finish() })
       continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
     }
   }

@@ -22,16 +22,6 @@ public final class Subscription<Value: Sendable>: Sendable {
   /// Ends the subscription; a call of the subscriber that is running may outlast this.
   public func cancelWithoutWaiting() { mailbox.cancel(waiting: false) }
 
-  /// Whether the caller is inside this subscription's subscriber.
-  package var isDelivering: Bool { mailbox.isDelivering }
-
-  /// Waits until the subscriber has received everything up to the event of that number.
-  ///
-  /// - Returns: false when the deadline passed first.
-  package func waitUntilDelivered(upTo sequence: UInt64, until deadline: Deadline) -> Bool {
-    mailbox.waitUntilDelivered(upTo: sequence, until: deadline)
-  }
-
   /// Takes the next event out of a subscription made by ``Stream/queue()``.
   ///
   /// - Parameter timeout: milliseconds to wait for one; negative: as long as it takes.

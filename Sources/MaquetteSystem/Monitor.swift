@@ -76,6 +76,13 @@ package enum Deadline: Sendable {
   /// On the monotonic clock, so that setting the host's clock changes nothing.
   case at(timespec)
 
+  package var hasPassed: Bool {
+    guard case .at(let time) = self else { return false }
+    var now = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &now)
+    return (now.tv_sec, now.tv_nsec) >= (time.tv_sec, time.tv_nsec)
+  }
+
   /// The moment `milliseconds` from now; never when negative.
   package init(milliseconds: Int64) {
     guard milliseconds >= 0 else {

@@ -1,1 +1,156 @@
-int maquette_kernels_placeholder(void);
+#ifndef MAQUETTE_KERNELS_H
+#define MAQUETTE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Not part of the library's interface, whose names begin alike. */
+#pragma GCC visibility push(hidden)
+
+/* The inner loops, on 32-bit floats, each compiled for several instruction sets.
+ *
+ * Layout. A dense layer's weights are row-major [inputs, stride], where stride is `outputs` rounded up to a
+ * multiple of 16; its bias has `stride` floats. Activations and their gradients are [rows, stride] likewise.
+ * The columns from `outputs` to `stride` are padding: zero, and kept zero. 64-byte alignment is faster, not
+ * required. The rows of an input `x` have exactly `inputs` floats, `x_stride` floats apart.
+ *
+ * Repeatability. A row's result does not depend on the other rows of the call or on how many there are, bit for
+ * bit; variants with fused multiply-add (avx512, avx2, and portable on arm64) agree bit for bit as well.
+ *
+ * Nothing here allocates, locks, or checks its arguments. */
+
+enum { MAQUETTE_LANES = 16 };
+
+/* `outputs` rounded up to whole vectors. */
+static inline ptrdiff_t maquette_stride(ptrdiff_t outputs) {
+  return (outputs + MAQUETTE_LANES - 1) & ~(ptrdiff_t)(MAQUETTE_LANES - 1);
+}
+
+/* A dense layer: y = x W + b, with max(0, y) if `relu`. */
+typedef struct maquette_layer {
+  const float *_Nonnull weights;
+  const float *_Nonnull bias;
+  ptrdiff_t inputs;
+  ptrdiff_t outputs;
+  int32_t relu;
+} maquette_layer;
+
+/* One step of Adam: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, with epsilon outside of the
+ * root as Keras has it. All factors that are the same for every weight are gathered in two, so that
+ *   m = beta1 m + g,  v = beta2 v + g^2,  w -= step * m / (sqrt(v) + epsilon)
+ * where m and v are the moments divided by 1 - beta1 and 1 - beta2. With c = sqrt((1 - beta2) / (1 - beta2^t)): */
+typedef struct maquette_adam {
+  float beta1, beta2;
+  float epsilon; /* Adam's / c */
+  float step;    /* learning rate * (1 - beta1) / (1 - beta1^t) / c */
+} maquette_adam;
+
+/* The parameters of a layer and Adam's two moments of each, in the layouts above. */
+typedef struct maquette_trained {
+  float *_Nonnull weights, *_Nonnull bias;
+  float *_Nonnull weights_first, *_Nonnull bias_first;
+  float *_Nonnull weights_second, *_Nonnull bias_second;
+  ptrdiff_t inputs;
+  ptrdiff_t outputs;
+} maquette_trained;
+
+/* What a loss kernel adds up. */
+typedef struct maquette_loss {
+  double loss;     /* the sum over the rows of the losses */
+  double measured; /* rows classified rightly, or the sum of absolute errors */
+} maquette_loss;
+
+enum { MAQUETTE_DOT = 0, MAQUETTE_SQUARED_DISTANCE = 1 };
+
+/* The k best found so far for each of some queries: `scores` and `rows` are [queries, k], best first. */
+typedef struct maquette_nearest {
+  float *_Nonnull scores;
+  int32_t *_Nonnull rows;
+  ptrdiff_t k;
+  ptrdiff_t found; /* of k, the same for each query */
+} maquette_nearest;
+
+typedef struct maquette_kernels {
+  const char *_Nonnull name;
+
+  /* y[rows, stride] = layer(x[rows, inputs]). */
+  void (*_Nonnull dense_forward)(const maquette_layer *_Nonnull layer, const float *_Nonnull x, ptrdiff_t x_stride,
+                                 ptrdiff_t rows, float *_Nonnull y);
+
+  /* dx[rows, stride of inputs] = dy W^T, zero where `activation` (laid out as dx) is not positive, unless null. */
+  void (*_Nonnull dense_backward)(const float *_Nonnull weights, ptrdiff_t inputs, ptrdiff_t outputs,
+                                  const float *_Nonnull dy, ptrdiff_t rows, const float *_Nullable activation,
+                                  float *_Nonnull dx);
+
+  /* dw = x^T dy, db = column sums of dy, summed in the order of the rows. */
+  void (*_Nonnull dense_gradient)(const float *_Nonnull x, ptrdiff_t x_stride, const float *_Nonnull dy,
+                                  ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, float *_Nonnull dw,
+                                  float *_Nonnull db);
+
+  /* dense_gradient, then adam, bit for bit, without writing the gradient down. */
+  void (*_Nonnull dense_update)(const maquette_trained *_Nonnull layer, const float *_Nonnull x, ptrdiff_t x_stride,
+                                const float *_Nonnull dy, ptrdiff_t rows, const maquette_adam *_Nonnull adam);
+
+  /* One step over `count` parameters, a multiple of 16. */
+  void (*_Nonnull adam)(float *_Nonnull weights, float *_Nonnull first, float *_Nonnull second,
+                        const float *_Nonnull gradient, ptrdiff_t count, const maquette_adam *_Nonnull adam);
+
+  /* y[rows, stride of classes] from logits to probabilities, padding to zero. */
+  void (*_Nonnull softmax)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t classes);
+
+  /* y from logits to the gradient of the loss, (p - one hot) * scale; adds the cross entropy and the hits (the
+   * first of equal logits counts as the answer). Labels must be in 0 ..< classes. */
+  void (*_Nonnull cross_entropy)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t classes, const int32_t *_Nonnull labels,
+                                 float scale, maquette_loss *_Nonnull loss);
+
+  /* y from predictions to 2 (y - target) * scale; adds the squared and the absolute errors. */
+  void (*_Nonnull squared_error)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t outputs, const float *_Nonnull targets,
+                                 ptrdiff_t target_stride, float scale, maquette_loss *_Nonnull loss);
+
+  /* One row through all layers, the same bits as dense_forward and softmax give; writes exactly the outputs of
+   * the last layer. False, and nothing written, if a layer has more than 1,024 outputs. */
+  _Bool (*_Nonnull network)(const maquette_layer *_Nonnull layers, ptrdiff_t count, _Bool softmax,
+                            const float *_Nonnull x, float *_Nonnull y);
+
+  /* Whether there is neither a NaN nor an infinity. */
+  _Bool (*_Nonnull finite)(const float *_Nonnull x, ptrdiff_t count);
+
+  /* y = e^x, within 2 units in the last place; x and y may be the same. */
+  void (*_Nonnull exponential)(const float *_Nonnull x, float *_Nonnull y, ptrdiff_t count);
+
+  /* y[r] = x[r] / |x[r]|, zero rows stay zero; no overflow or underflow of squares. x and y may be the same. */
+  void (*_Nonnull normalise)(const float *_Nonnull x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns,
+                             float *_Nonnull y, ptrdiff_t y_stride);
+
+  /* Copies rows into panels[panel][feature][16 rows], as the rows `first` and up; others are left alone. */
+  void (*_Nonnull pack)(const float *_Nonnull x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t features,
+                        float *_Nonnull panels, ptrdiff_t first);
+
+  /* scores[query, 16 * panel + row]: dot products, or squared distances with the sign turned: more is nearer. */
+  void (*_Nonnull score)(const float *_Nonnull panels, ptrdiff_t panel_count, ptrdiff_t features,
+                         const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
+                         float *_Nonnull scores, ptrdiff_t score_stride);
+
+  /* Scores rows first ..< last (first a multiple of 16; `panels` is the panel of row 0) and keeps the best k of
+   * them and of what `nearest` holds already; equal scores: the lower row. */
+  void (*_Nonnull search)(const float *_Nonnull panels, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features,
+                          const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
+                          maquette_nearest *_Nonnull nearest);
+} maquette_kernels;
+
+/* "avx512", "avx2" or "portable"; null if unknown here or not supported by this processor. */
+const maquette_kernels *_Nullable maquette_kernels_named(const char *_Nonnull name);
+
+/* The fastest variant this processor supports. */
+const maquette_kernels *_Nonnull maquette_kernels_best(void);
+
+/* Puts a row among the k best of one query. `found` of them are held; returns how many are held then. */
+ptrdiff_t maquette_nearest_insert(float *_Nonnull scores, int32_t *_Nonnull rows, ptrdiff_t k, ptrdiff_t found,
+                                  float score, int32_t row);
+
+/* How many processors the calling thread may run on, at least 1. */
+ptrdiff_t maquette_processors(void);
+
+#pragma GCC visibility pop
+
+#endif

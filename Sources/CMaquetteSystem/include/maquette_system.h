@@ -1,6 +1,9 @@
 #ifndef MAQUETTE_SYSTEM_H
 #define MAQUETTE_SYSTEM_H
 
+/* Not part of the library's interface, whose names begin alike. */
+#pragma GCC visibility push(hidden)
+
 /* What Swift's Glibc module leaves out because glibc hides it behind _GNU_SOURCE, or because it is variadic. */
 
 /* Names the calling thread for debuggers and `top`; 15 bytes are kept. */
@@ -15,5 +18,11 @@ void maquette_system_eventfd_lower(int descriptor);
 
 /* Registers `child` to run in every forked child. */
 int maquette_system_at_fork(void (*child)(void));
+
+/* The commit the library was built from, "unknown" outside of `make`, and the C compiler. Static. */
+const char *maquette_system_commit(void);
+const char *maquette_system_compiler(void);
+
+#pragma GCC visibility pop
 
 #endif

@@ -68,7 +68,8 @@ private struct Parser {
       found = "there is byte \(bytes[position])"
     }
     return MaquetteError(
-      .badJSON, "\(what) is not valid JSON: line \(line), column \(column): \(found) where \(expectation) was expected")
+      .badJSON,
+      "\(what) is not valid JSON: line \(line), column \(column): \(found) where \(expectation) was expected")
   }
 
   mutating func skipSpace() {
@@ -118,7 +119,9 @@ private struct Parser {
     if take(UInt8(ascii: "}")) { return .object(JSONObject()) }
     while true {
       skipSpace()
-      guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else { throw expected("a name in quotes") }
+      guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+        throw expected("a name in quotes")
+      }
       let name = try string()
       skipSpace()
       guard take(UInt8(ascii: ":")) else { throw expected("':'") }
@@ -209,7 +212,8 @@ private struct Parser {
 
   func validated(_ text: UnsafeBufferPointer<UInt8>) throws(MaquetteError) -> String {
     guard let text = String(validating: text, as: UTF8.self) else {
-      throw MaquetteError(.badUTF8, "\(what) holds a string, before byte \(position), that is not valid UTF-8")
+      throw MaquetteError(
+        .badUTF8, "\(what) holds a string, before byte \(position), that is not valid UTF-8")
     }
     return text
   }

@@ -20,7 +20,7 @@ def test_version_and_build_info() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", maquette.version())
     assert maquette.version() == maquette.__version__
     info = maquette.build_info()
-    assert {"version", "commit", "swift", "openblas", "sqlite", "kernels", "threads"} <= info.keys()
+    assert {"version", "commit", "compiler", "openblas", "sqlite", "kernels", "threads"} <= info.keys()
     assert info["version"] == maquette.version()
     assert info["threads"] == maquette.threads()
 

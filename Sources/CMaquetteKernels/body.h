@@ -1,0 +1,887 @@
+/* The kernels, written once and included by each variant with its own target attribute. A variant defines
+ * VARIANT (the table to define), VARIANT_NAME, FUSED (whether the target has fused multiply-add), and how many
+ * accumulators fit its registers: TILE_ROWS x TILE_VECTORS when a tile of rows shares its weights, ROW_TILE for
+ * a single row.
+ *
+ * One logical vector has 16 floats everywhere; the compiler splits it into two or four registers where they are
+ * smaller. So sums are taken in the same order by all variants. */
+
+#include "variants.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Every contraction is written out, so that all paths round alike. */
+#pragma clang fp contract(off)
+/* Vectors are passed between functions that are always inlined: there is no calling convention to keep. */
+#pragma clang diagnostic ignored "-Wpsabi"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+#define LANES MAQUETTE_LANES
+
+/* The widest layer for which there is room on the stack. */
+enum { WIDEST = 1024 };
+
+typedef float vf __attribute__((ext_vector_type(LANES)));
+typedef int32_t vi __attribute__((ext_vector_type(LANES)));
+typedef float vf_anywhere __attribute__((ext_vector_type(LANES), aligned(4), may_alias));
+
+INLINE vf load(const float *from) { return *(const vf_anywhere *)from; }
+INLINE void store(float *to, vf value) { *(vf_anywhere *)to = value; }
+INLINE vf splat(float value) { return (vf)value; }
+/* b if either is a NaN. */
+INLINE vf max_of(vf a, vf b) { return a > b ? a : b; }
+
+/* a * b + c */
+INLINE vf multiply_add(vf a, vf b, vf c) {
+#if FUSED
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+INLINE vi lane_numbers(void) { return (vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
+
+INLINE vf halves_swapped(vf a) {
+  return __builtin_shufflevector(a, a, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+INLINE vf quarters_swapped(vf a) {
+  return __builtin_shufflevector(a, a, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11);
+}
+INLINE vf pairs_swapped(vf a) {
+  return __builtin_shufflevector(a, a, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+}
+INLINE vf neighbours_swapped(vf a) {
+  return __builtin_shufflevector(a, a, 1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14);
+}
+
+/* The sum, the maximum of all lanes, in each lane. */
+INLINE vf sum_across(vf a) {
+  a += halves_swapped(a);
+  a += quarters_swapped(a);
+  a += pairs_swapped(a);
+  return a + neighbours_swapped(a);
+}
+INLINE vf max_across(vf a) {
+  a = max_of(a, halves_swapped(a));
+  a = max_of(a, quarters_swapped(a));
+  a = max_of(a, pairs_swapped(a));
+  return max_of(a, neighbours_swapped(a));
+}
+INLINE _Bool any(vi mask) { return __builtin_reduce_or(mask) != 0; }
+
+/* ---- Products ------------------------------------------------------------------------------------------- */
+
+/* into[r][v] += sum over k of x[r * x_row + k * x_step] * w[k * w_step + v * w_next], k in order. */
+INLINE void multiply_tile(const int rows, const int vectors, vf *into, const float *x, ptrdiff_t x_row,
+                          ptrdiff_t x_step, const float *w, ptrdiff_t w_step, ptrdiff_t w_next, ptrdiff_t depth) {
+  for (ptrdiff_t k = 0; k < depth; k++) {
+    vf shared[8];
+    UNROLL for (int v = 0; v < vectors; v++) shared[v] = load(w + k * w_step + v * w_next);
+    UNROLL for (int r = 0; r < rows; r++) {
+      vf factor = splat(x[r * x_row + k * x_step]);
+      UNROLL for (int v = 0; v < vectors; v++) {
+        into[r * vectors + v] = multiply_add(factor, shared[v], into[r * vectors + v]);
+      }
+    }
+  }
+}
+
+/* A sum over the inputs is taken in this many parts, added in order: the narrower a layer, the more additions
+ * of one row have to be under way at once to keep the processor busy. A matter of the layer's shape alone, so
+ * every path rounds alike. */
+INLINE ptrdiff_t parts_of(ptrdiff_t stride) { return stride >= 64 ? 2 : 4; }
+
+INLINE void forward_tile(const int rows, const int vectors, const maquette_layer *layer, ptrdiff_t stride,
+                         ptrdiff_t column, const float *x, ptrdiff_t x_stride, float *y) {
+  const ptrdiff_t inputs = layer->inputs, parts = parts_of(stride), length = inputs / parts;
+  const float *w = layer->weights + column;
+  vf total[TILE_ROWS * TILE_VECTORS];
+  UNROLL for (int v = 0; v < vectors; v++) {
+    vf bias = load(layer->bias + column + v * LANES);
+    UNROLL for (int r = 0; r < rows; r++) total[r * vectors + v] = bias;
+  }
+  multiply_tile(rows, vectors, total, x, x_stride, 1, w, stride, LANES, length);
+  for (ptrdiff_t part = 1; part < parts; part++) {
+    ptrdiff_t start = part * length, depth = part + 1 < parts ? length : inputs - start;
+    vf sum[TILE_ROWS * TILE_VECTORS];
+    UNROLL for (int i = 0; i < rows * vectors; i++) sum[i] = splat(0);
+    multiply_tile(rows, vectors, sum, x + start, x_stride, 1, w + start * stride, stride, LANES, depth);
+    UNROLL for (int i = 0; i < rows * vectors; i++) total[i] += sum[i];
+  }
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+      vf value = total[r * vectors + v];
+      if (layer->relu) value = max_of(splat(0), value);
+      store(y + r * stride + column + v * LANES, value);
+    }
+  }
+}
+
+INLINE void forward_rows(const int rows, const maquette_layer *layer, ptrdiff_t stride, ptrdiff_t column,
+                         ptrdiff_t width, const float *x, ptrdiff_t x_stride, float *y) {
+  if (width == TILE_VECTORS * LANES) {
+    forward_tile(rows, TILE_VECTORS, layer, stride, column, x, x_stride, y);
+  } else {
+    forward_tile(rows, 1, layer, stride, column, x, x_stride, y);
+  }
+}
+
+/* A single row: several parts of the sum at once, in place of several rows. */
+INLINE void forward_row_tile(const int parts, const int vectors, const maquette_layer *layer, ptrdiff_t stride,
+                             ptrdiff_t column, const float *x, float *y) {
+  const int together = parts * vectors <= ROW_TILE ? parts : ROW_TILE / vectors;
+  const ptrdiff_t inputs = layer->inputs, length = inputs / parts;
+  const float *w = layer->weights + column;
+  vf total[ROW_TILE];
+  UNROLL for (int group = 0; group < parts; group += together) {
+    vf sum[ROW_TILE];
+    UNROLL for (int i = 0; i < together * vectors; i++) sum[i] = splat(0);
+    if (group == 0) {
+      UNROLL for (int v = 0; v < vectors; v++) sum[v] = load(layer->bias + column + v * LANES);
+    }
+    for (ptrdiff_t k = group * length; k < (group + 1) * length; k++) {
+      UNROLL for (int part = 0; part < together; part++) {
+        ptrdiff_t i = k + part * length;
+        vf factor = splat(x[i]);
+        UNROLL for (int v = 0; v < vectors; v++) {
+          sum[part * vectors + v] = multiply_add(factor, load(w + i * stride + v * LANES), sum[part * vectors + v]);
+        }
+      }
+    }
+    if (group + together == parts) {
+      for (ptrdiff_t i = parts * length; i < inputs; i++) {
+        vf factor = splat(x[i]);
+        UNROLL for (int v = 0; v < vectors; v++) {
+          int last = (together - 1) * vectors + v;
+          sum[last] = multiply_add(factor, load(w + i * stride + v * LANES), sum[last]);
+        }
+      }
+    }
+    UNROLL for (int part = 0; part < together; part++) {
+      UNROLL for (int v = 0; v < vectors; v++) {
+        vf added = sum[part * vectors + v];
+        total[v] = group + part == 0 ? added : total[v] + added;
+      }
+    }
+  }
+  UNROLL for (int v = 0; v < vectors; v++) {
+    vf value = total[v];
+    if (layer->relu) value = max_of(splat(0), value);
+    store(y + column + v * LANES, value);
+  }
+}
+
+INLINE void forward_row(const maquette_layer *layer, const float *x, float *y) {
+  const ptrdiff_t stride = maquette_stride(layer->outputs);
+  ptrdiff_t column = 0;
+  if (parts_of(stride) == 2) {
+    if (ROW_TILE >= 4) {
+      for (; column + 4 * LANES <= stride; column += 4 * LANES) {
+        forward_row_tile(2, ROW_TILE >= 4 ? 4 : 1, layer, stride, column, x, y);
+      }
+    }
+    for (; column < stride; column += LANES) forward_row_tile(2, 1, layer, stride, column, x, y);
+  } else {
+    for (; column + 2 * LANES <= stride; column += 2 * LANES) forward_row_tile(4, 2, layer, stride, column, x, y);
+    if (column < stride) forward_row_tile(4, 1, layer, stride, column, x, y);
+  }
+}
+
+static void dense_forward(const maquette_layer *layer, const float *x, ptrdiff_t x_stride, ptrdiff_t rows, float *y) {
+  const ptrdiff_t stride = maquette_stride(layer->outputs);
+  const ptrdiff_t whole = rows - rows % TILE_ROWS;
+  ptrdiff_t width;
+  for (ptrdiff_t column = 0; column < stride && rows > 1; column += width) {
+    width = column + TILE_VECTORS * LANES <= stride ? TILE_VECTORS * LANES : LANES;
+    ptrdiff_t row = 0;
+    for (; row < whole; row += TILE_ROWS) {
+      forward_rows(TILE_ROWS, layer, stride, column, width, x + row * x_stride, x_stride, y + row * stride);
+    }
+    if (TILE_ROWS > 4 && row + 4 <= rows) {
+      forward_rows(TILE_ROWS > 4 ? 4 : 1, layer, stride, column, width, x + row * x_stride, x_stride, y + row * stride);
+      row += 4;
+    }
+    if (TILE_ROWS > 2 && row + 2 <= rows) {
+      forward_rows(2, layer, stride, column, width, x + row * x_stride, x_stride, y + row * stride);
+      row += 2;
+    }
+  }
+  if (rows % 2 == 1) forward_row(layer, x + (rows - 1) * x_stride, y + (rows - 1) * stride);
+}
+
+/* The transpose of 16 x 16 floats in registers. */
+INLINE void transpose(vf *m) {
+  vf t[LANES];
+  UNROLL for (int i = 0; i < LANES; i += 2) {
+    t[i] = __builtin_shufflevector(m[i], m[i + 1], 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29);
+    t[i + 1] = __builtin_shufflevector(m[i], m[i + 1], 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31);
+  }
+  UNROLL for (int i = 0; i < LANES; i += 4) {
+    UNROLL for (int j = 0; j < 2; j++) {
+      m[i + 2 * j] = __builtin_shufflevector(t[i + j], t[i + j + 2], 0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13,
+                                             28, 29);
+      m[i + 2 * j + 1] = __builtin_shufflevector(t[i + j], t[i + j + 2], 2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27,
+                                                 14, 15, 30, 31);
+    }
+  }
+  /* m[4 q + j] holds, in its quarter l, the column 4 l + j of the rows 4 q and up. */
+  UNROLL for (int j = 0; j < 4; j++) {
+    UNROLL for (int half = 0; half < 2; half++) {
+      vf a = m[8 * half + j], b = m[8 * half + 4 + j];
+      t[8 * half + j] =
+          __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+      t[8 * half + 4 + j] =
+          __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+    }
+  }
+  UNROLL for (int j = 0; j < 8; j++) {
+    m[j] = __builtin_shufflevector(t[j], t[8 + j], 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    m[8 + j] = __builtin_shufflevector(t[j], t[8 + j], 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
+  }
+}
+
+INLINE void backward_tile(const int rows, const float *panel, const float *dy, ptrdiff_t dy_stride, ptrdiff_t depth,
+                          const float *activation, _Bool first, _Bool last, float *dx, ptrdiff_t dx_stride) {
+  vf sum[TILE_ROWS];
+  UNROLL for (int r = 0; r < rows; r++) sum[r] = first ? splat(0) : load(dx + r * dx_stride);
+  multiply_tile(rows, 1, sum, dy, dy_stride, 1, panel, LANES, LANES, depth);
+  UNROLL for (int r = 0; r < rows; r++) {
+    vf value = sum[r];
+    if (last && activation) value = load(activation + r * dx_stride) > 0 ? value : splat(0);
+    store(dx + r * dx_stride, value);
+  }
+}
+
+enum { EIGHT = 8 };
+
+/* Eight rows, which fit the registers beside a block of transposed weights: nothing is stored in between. */
+INLINE void backward_eight(const float *weights, ptrdiff_t stride, ptrdiff_t outputs, const float *dy,
+                           const float *activation, float *dx, ptrdiff_t dx_stride) {
+  vf sum[EIGHT];
+  UNROLL for (int r = 0; r < EIGHT; r++) sum[r] = splat(0);
+  for (ptrdiff_t column = 0; column < outputs; column += LANES) {
+    vf block[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) block[i] = load(weights + column + i * stride);
+    transpose(block);
+    UNROLL for (int i = 0; i < LANES; i++) {
+      if (column + i == outputs) break;
+      UNROLL for (int r = 0; r < EIGHT; r++) {
+        sum[r] = multiply_add(splat(dy[r * stride + column + i]), block[i], sum[r]);
+      }
+    }
+  }
+  UNROLL for (int r = 0; r < EIGHT; r++) {
+    vf value = sum[r];
+    if (activation) value = load(activation + r * dx_stride) > 0 ? value : splat(0);
+    store(dx + r * dx_stride, value);
+  }
+}
+
+/* Weights are transposed 16 rows by up to 256 columns at a time: cheaper, already for 8 rows, than reducing
+ * across lanes, and nobody has to keep a transposed copy up to date. */
+static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t outputs, const float *dy, ptrdiff_t rows,
+                           const float *activation, float *dx) {
+  enum { DEPTH = 256 };
+  const ptrdiff_t stride = maquette_stride(outputs), dx_stride = maquette_stride(inputs);
+  float panel[DEPTH * LANES] __attribute__((aligned(64)));
+  if (outputs == 0) memset(dx, 0, (size_t)(rows * dx_stride) * sizeof(float));
+  for (ptrdiff_t input = 0; input < inputs; input += LANES) {
+    ptrdiff_t present = inputs - input < LANES ? inputs - input : LANES;
+    if (TILE_ROWS >= EIGHT && rows == EIGHT && present == LANES) {
+      backward_eight(weights + input * stride, stride, outputs, dy, activation ? activation + input : NULL, dx + input,
+                     dx_stride);
+      continue;
+    }
+    for (ptrdiff_t start = 0; start < outputs; start += DEPTH) {
+      ptrdiff_t depth = outputs - start < DEPTH ? outputs - start : DEPTH;
+      for (ptrdiff_t column = 0; column < depth; column += LANES) {
+        const float *from = weights + input * stride + start + column;
+        vf block[LANES];
+        if (present == LANES) {
+          UNROLL for (int i = 0; i < LANES; i++) block[i] = load(from + i * stride);
+        } else {
+          for (int i = 0; i < LANES; i++) block[i] = i < present ? load(from + i * stride) : splat(0);
+        }
+        transpose(block);
+        UNROLL for (int i = 0; i < LANES; i++) store(panel + (column + i) * LANES, block[i]);
+      }
+      _Bool first = start == 0, last = start + depth == outputs;
+      for (ptrdiff_t row = 0; row < rows;) {
+        const float *above = dy + row * stride + start;
+        const float *mask = activation ? activation + row * dx_stride + input : NULL;
+        float *to = dx + row * dx_stride + input;
+        if (row + TILE_ROWS <= rows) {
+          backward_tile(TILE_ROWS, panel, above, stride, depth, mask, first, last, to, dx_stride);
+          row += TILE_ROWS;
+        } else if (TILE_ROWS > 4 && row + 4 <= rows) {
+          backward_tile(TILE_ROWS > 4 ? 4 : 1, panel, above, stride, depth, mask, first, last, to, dx_stride);
+          row += 4;
+        } else {
+          backward_tile(1, panel, above, stride, depth, mask, first, last, to, dx_stride);
+          row += 1;
+        }
+      }
+    }
+  }
+}
+
+/* ---- Gradient and Adam ---------------------------------------------------------------------------------- */
+
+typedef struct {
+  vf beta1, beta2, epsilon, step;
+} adam_vectors;
+
+INLINE adam_vectors adam_splat(const maquette_adam *adam) {
+  return (adam_vectors){splat(adam->beta1), splat(adam->beta2), splat(adam->epsilon), splat(adam->step)};
+}
+
+INLINE void adam_vector(float *weights, float *first, float *second, vf gradient, const adam_vectors *adam) {
+  /* Adding and taking away 2^-80 rounds what is below 1e-31 to zero: the moments of a unit that has died would
+   * otherwise decay into subnormal numbers, on which many processors are a hundred times slower. */
+  const vf quantum = splat(0x1p-80f);
+  vf m = multiply_add(load(first), adam->beta1, quantum) + gradient - quantum;
+  vf v = multiply_add(gradient, gradient, multiply_add(load(second), adam->beta2, quantum)) - quantum;
+  store(first, m);
+  store(second, v);
+  vf direction = m / (__builtin_elementwise_sqrt(v) + adam->epsilon);
+  store(weights, multiply_add(-adam->step, direction, load(weights)));
+}
+
+static void adam_step(float *weights, float *first, float *second, const float *gradient, ptrdiff_t count,
+                      const maquette_adam *adam) {
+  const adam_vectors vectors = adam_splat(adam);
+  for (ptrdiff_t i = 0; i < count; i += LANES) {
+    adam_vector(weights + i, first + i, second + i, load(gradient + i), &vectors);
+  }
+}
+
+/* The gradient of `rows` rows of the weights by `vectors` columns of 16: written to dw, or used by Adam. */
+INLINE void gradient_tile(const int rows, const int vectors, const float *x, ptrdiff_t x_stride, const float *dy,
+                          ptrdiff_t stride, ptrdiff_t depth, float *dw, const maquette_trained *layer,
+                          ptrdiff_t at, const adam_vectors *adam) {
+  vf sum[TILE_ROWS * TILE_VECTORS];
+  UNROLL for (int i = 0; i < rows * vectors; i++) sum[i] = splat(0);
+  multiply_tile(rows, vectors, sum, x, 1, x_stride, dy, stride, LANES, depth);
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vectors; v++) {
+      ptrdiff_t to = at + r * stride + v * LANES;
+      if (adam) {
+        adam_vector(layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[r * vectors + v],
+                    adam);
+      } else {
+        store(dw + to, sum[r * vectors + v]);
+      }
+    }
+  }
+}
+
+/* `inputs` rows of the weights across all columns: memory is walked in its order, and dy stays in the cache. */
+INLINE void gradient_rows(const int inputs, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                          ptrdiff_t rows, float *dw, const maquette_trained *layer, ptrdiff_t at,
+                          const adam_vectors *adam) {
+  ptrdiff_t column = 0;
+  for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
+    gradient_tile(inputs, TILE_VECTORS, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+  }
+  for (; column < stride; column += LANES) {
+    gradient_tile(inputs, 1, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+  }
+}
+
+/* Mini-batches of eight rows, the usual ones: their part of dy stays in registers, and every vector of weights is
+ * finished before the next begins. Only so do roots and divisions, which keep one unit busy for long, overlap with
+ * the products of the vectors that follow. The same sums as in gradient_tile. */
+INLINE void update_columns(const int vectors, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                           ptrdiff_t column, const maquette_trained *layer, const adam_vectors *adam) {
+  vf above[EIGHT * TILE_VECTORS];
+  UNROLL for (int row = 0; row < EIGHT; row++) {
+    UNROLL for (int v = 0; v < vectors; v++) above[row * vectors + v] = load(dy + row * stride + column + v * LANES);
+  }
+  for (ptrdiff_t input = 0; input < layer->inputs; input++) {
+    vf sum[TILE_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) sum[v] = splat(0);
+    UNROLL for (int row = 0; row < EIGHT; row++) {
+      vf factor = splat(x[row * x_stride + input]);
+      UNROLL for (int v = 0; v < vectors; v++) sum[v] = multiply_add(factor, above[row * vectors + v], sum[v]);
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+      ptrdiff_t to = input * stride + column + v * LANES;
+      adam_vector(layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[v], adam);
+    }
+  }
+}
+
+INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
+                     ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
+                     const adam_vectors *adam) {
+  const ptrdiff_t stride = maquette_stride(outputs);
+  ptrdiff_t input = 0;
+  if (adam && stride >= 256 && stride <= WIDEST) {
+    /* Weights and moments of a wide layer come from further away: read them as three streams, not as 3 x 8. */
+    float part[TILE_ROWS * WIDEST] __attribute__((aligned(64)));
+    for (; input + TILE_ROWS <= inputs; input += TILE_ROWS) {
+      gradient_rows(TILE_ROWS, x + input, x_stride, dy, stride, rows, part, layer, 0, NULL);
+      for (ptrdiff_t i = 0; i < TILE_ROWS * stride; i += LANES) {
+        ptrdiff_t at = input * stride + i;
+        adam_vector(layer->weights + at, layer->weights_first + at, layer->weights_second + at, load(part + i), adam);
+      }
+    }
+  }
+  if (adam && TILE_ROWS >= EIGHT && rows == EIGHT && stride < 256) {
+    ptrdiff_t column = 0;
+    for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
+      update_columns(TILE_VECTORS, x, x_stride, dy, stride, column, layer, adam);
+    }
+    for (; column < stride; column += LANES) update_columns(1, x, x_stride, dy, stride, column, layer, adam);
+    input = inputs;
+  }
+  /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
+  const int tile = adam && TILE_ROWS > 4 ? 4 : TILE_ROWS;
+  for (; input + tile <= inputs; input += tile) {
+    gradient_rows(tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+  }
+  for (; input < inputs; input++) {
+    gradient_rows(1, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+  }
+  for (ptrdiff_t at = 0; at < stride; at += LANES) {
+    vf sum = splat(0);
+    for (ptrdiff_t row = 0; row < rows; row++) sum += load(dy + row * stride + at);
+    if (adam) {
+      adam_vector(layer->bias + at, layer->bias_first + at, layer->bias_second + at, sum, adam);
+    } else {
+      store(db + at, sum);
+    }
+  }
+}
+
+static void dense_gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
+                           ptrdiff_t outputs, float *dw, float *db) {
+  gradient(x, x_stride, dy, rows, inputs, outputs, dw, db, NULL, NULL);
+}
+
+static void dense_update(const maquette_trained *layer, const float *x, ptrdiff_t x_stride, const float *dy,
+                         ptrdiff_t rows, const maquette_adam *adam) {
+  const adam_vectors vectors = adam_splat(adam);
+  gradient(x, x_stride, dy, rows, layer->inputs, layer->outputs, NULL, NULL, layer, &vectors);
+}
+
+/* ---- Softmax and losses --------------------------------------------------------------------------------- */
+
+/* e^x = 2^n e^r with |r| <= ln 2 / 2. The polynomial is Taylor's of degree 7: what it leaves out is below 2^-27.
+ * ln 2 is taken away in two pieces, the first short enough that n times it is exact. */
+INLINE vf exponential_of(vf x) {
+  x = x > splat(89.0f) ? splat(89.0f) : x;
+  x = x < splat(-104.5f) ? splat(-104.5f) : x;
+  /* Adding 1.5 * 2^23 rounds to the nearest whole number and leaves it in the low bits. */
+  const vf shift = splat(0x1.8p23f);
+  vf shifted = multiply_add(x, splat(1.44269504f), shift);
+  vf n = shifted - shift;
+  vf r = multiply_add(n, splat(-0.693359375f), x);
+  r = multiply_add(n, splat(2.12194440e-4f), r);
+  /* By pairs, not one after the other: half as long to wait for. */
+  vf square = r * r;
+  vf high_terms = multiply_add(splat(1.0f / 5040), r, splat(1.0f / 720));
+  vf middle_terms = multiply_add(splat(1.0f / 120), r, splat(1.0f / 24));
+  vf low_terms = multiply_add(splat(1.0f / 6), r, splat(0.5f));
+  high_terms = multiply_add(high_terms, square, middle_terms);
+  high_terms = multiply_add(high_terms, square, low_terms);
+  vf p = multiply_add(high_terms, square, r) + splat(1);
+  /* 2^n in two factors: n reaches from -151 to 128. */
+  vi whole = __builtin_bit_cast(vi, shifted) - __builtin_bit_cast(vi, shift);
+  vi half = whole >> 1;
+  vf low = __builtin_bit_cast(vf, (half + 127) << 23);
+  vf high = __builtin_bit_cast(vf, (whole - half + 127) << 23);
+  return p * low * high;
+}
+
+static void exponential(const float *x, float *y, ptrdiff_t count) {
+  ptrdiff_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(y + i, exponential_of(load(x + i)));
+  if (i < count) {
+    float rest[LANES] = {0};
+    memcpy(rest, x + i, (size_t)(count - i) * sizeof(float));
+    store(rest, exponential_of(load(rest)));
+    memcpy(y + i, rest, (size_t)(count - i) * sizeof(float));
+  }
+}
+
+typedef struct {
+  vf maximum, sum; /* in all lanes */
+} softmax_sums;
+
+/* The logits at `at`, with minus infinity in the padding. */
+INLINE vf logits_at(const float *y, ptrdiff_t at, ptrdiff_t classes) {
+  return lane_numbers() < (vi)(int32_t)(classes - at) ? load(y + at) : splat(-INFINITY);
+}
+
+/* Logits to e^(logit - maximum), padding to zero. */
+INLINE softmax_sums exponentials(float *y, ptrdiff_t stride, ptrdiff_t classes) {
+  vf maximum = logits_at(y, stride - LANES, classes);
+  for (ptrdiff_t at = 0; at < stride - LANES; at += LANES) maximum = max_of(load(y + at), maximum);
+  maximum = max_across(maximum);
+  vf sum = splat(0);
+  for (ptrdiff_t at = 0; at < stride; at += LANES) {
+    vf e = exponential_of(logits_at(y, at, classes) - maximum);
+    store(y + at, e);
+    sum += e;
+  }
+  return (softmax_sums){maximum, sum_across(sum)};
+}
+
+INLINE void softmax_row(float *y, ptrdiff_t stride, ptrdiff_t classes) {
+  vf sum = exponentials(y, stride, classes).sum;
+  for (ptrdiff_t at = 0; at < stride; at += LANES) store(y + at, load(y + at) / sum);
+}
+
+static void softmax(float *y, ptrdiff_t rows, ptrdiff_t classes) {
+  const ptrdiff_t stride = maquette_stride(classes);
+  if (stride == LANES) {
+    for (ptrdiff_t row = 0; row < rows; row++) softmax_row(y + row * LANES, LANES, classes);
+  } else if (stride > 0) {
+    for (ptrdiff_t row = 0; row < rows; row++) softmax_row(y + row * stride, stride, classes);
+  }
+}
+
+/* Whether the maximum is found in front of `label`. */
+INLINE _Bool found_before(const float *y, ptrdiff_t label, float maximum) {
+  vi found = (vi)0;
+  for (ptrdiff_t at = 0; at < label; at += LANES) {
+    found |= (load(y + at) == splat(maximum)) & (lane_numbers() < (vi)(int32_t)(label - at));
+  }
+  return any(found);
+}
+
+/* Several rows of one vector side by side: each is a long chain of operations that wait for one another. */
+INLINE void cross_entropy_block(const int rows, float *y, ptrdiff_t classes, const int32_t *labels, float scale,
+                                double *product, double *below, ptrdiff_t *hits) {
+  vf logits[4], maximum[4], e[4], sum[4];
+  UNROLL for (int r = 0; r < rows; r++) logits[r] = logits_at(y + r * LANES, 0, classes);
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(logits[r], halves_swapped(logits[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], quarters_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], pairs_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], neighbours_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) sum[r] = e[r] = exponential_of(logits[r] - maximum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += halves_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += quarters_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += pairs_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += neighbours_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) {
+    vi hot = lane_numbers() == (vi)labels[r];
+    float logit = y[r * LANES + labels[r]];
+    vi before = (logits[r] == maximum[r]) & (lane_numbers() < (vi)labels[r]);
+    *hits += (logit == maximum[r][0]) & !any(before);
+    *below += (double)(maximum[r][0] - logit);
+    *product *= (double)sum[r][0];
+    store(y + r * LANES, (e[r] / sum[r] - (hot ? splat(1) : splat(0))) * scale);
+  }
+}
+
+INLINE void cross_entropy_rows(float *y, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t classes, const int32_t *labels,
+                               float scale, maquette_loss *loss) {
+  /* -log p = log(sum) - (logit - maximum), which is finite however small p is; and the sum of the logarithms is
+   * the logarithm of the product: one call of libm in place of one a row. */
+  double product = 1, below = 0;
+  ptrdiff_t hits = 0;
+  ptrdiff_t row = 0;
+  for (; stride == LANES && row + 4 <= rows; row += 4, y += 4 * LANES) {
+    cross_entropy_block(4, y, classes, labels + row, scale, &product, &below, &hits);
+    if (product > 1e280) {
+      below += log(product);
+      product = 1;
+    }
+  }
+  for (; row < rows; row++, y += stride) {
+    ptrdiff_t label = labels[row];
+    float logit = y[label], p;
+    if (stride == LANES) {
+      vf logits = logits_at(y, 0, classes);
+      softmax_sums sums = exponentials(y, LANES, classes);
+      float maximum = sums.maximum[0];
+      vi before = (logits == sums.maximum) & (lane_numbers() < (vi)(int32_t)label);
+      hits += (logit == maximum) & !any(before);
+      below += (double)(maximum - logit);
+      product *= (double)sums.sum[0];
+      vf hot = lane_numbers() == (vi)(int32_t)label ? splat(1) : splat(0);
+      store(y, (load(y) / sums.sum - hot) * scale);
+    } else {
+      vf maximum = logits_at(y, stride - LANES, classes);
+      for (ptrdiff_t at = 0; at < stride - LANES; at += LANES) maximum = max_of(load(y + at), maximum);
+      maximum = max_across(maximum);
+      hits += logit == maximum[0] && !found_before(y, label, maximum[0]);
+      vf sum = exponentials(y, stride, classes).sum;
+      below += (double)(maximum[0] - logit);
+      product *= (double)sum[0];
+      p = y[label] / sum[0];
+      for (ptrdiff_t at = 0; at < stride; at += LANES) store(y + at, load(y + at) / sum * scale);
+      y[label] = (p - 1) * scale;
+    }
+    if (product > 1e280) {
+      below += log(product);
+      product = 1;
+    }
+  }
+  loss->loss += below + log(product);
+  loss->measured += (double)hits;
+}
+
+static void cross_entropy(float *y, ptrdiff_t rows, ptrdiff_t classes, const int32_t *labels, float scale,
+                          maquette_loss *loss) {
+  if (rows > 0) cross_entropy_rows(y, rows, maquette_stride(classes), classes, labels, scale, loss);
+}
+
+static void squared_error(float *y, ptrdiff_t rows, ptrdiff_t outputs, const float *targets, ptrdiff_t target_stride,
+                          float scale, maquette_loss *loss) {
+  const ptrdiff_t stride = maquette_stride(outputs);
+  double squares = 0, absolutes = 0;
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    for (ptrdiff_t i = 0; i < outputs; i++) {
+      float error = y[row * stride + i] - targets[row * target_stride + i];
+      squares += (double)error * (double)error;
+      absolutes += fabs((double)error);
+      y[row * stride + i] = 2 * error * scale;
+    }
+  }
+  loss->loss += squares;
+  loss->measured += absolutes;
+}
+
+/* ---- A row through a network ---------------------------------------------------------------------------- */
+
+static _Bool network(const maquette_layer *layers, ptrdiff_t count, _Bool softmax, const float *x, float *y) {
+  float scratch[2][WIDEST] __attribute__((aligned(64)));
+  for (ptrdiff_t i = 0; i < count; i++) {
+    if (layers[i].outputs > WIDEST) return 0;
+  }
+  for (ptrdiff_t i = 0; i < count; i++) {
+    forward_row(&layers[i], x, scratch[i % 2]);
+    x = scratch[i % 2];
+  }
+  if (count == 0) return 1;
+  float *last = scratch[(count - 1) % 2];
+  const ptrdiff_t outputs = layers[count - 1].outputs, stride = maquette_stride(outputs);
+  if (softmax && stride == LANES) {
+    softmax_row(last, LANES, outputs);
+  } else if (softmax && stride > 0) {
+    softmax_row(last, stride, outputs);
+  }
+  memcpy(y, last, (size_t)outputs * sizeof(float));
+  return 1;
+}
+
+/* ---- Rows ----------------------------------------------------------------------------------------------- */
+
+static _Bool finite_all(const float *x, ptrdiff_t count) {
+  const vi exponent = (vi)0x7f800000;
+  ptrdiff_t i = 0;
+  vi bad = (vi)0;
+  for (; i + LANES <= count; i += LANES) bad |= (__builtin_bit_cast(vi, load(x + i)) & exponent) == exponent;
+  if (count >= LANES) {
+    bad |= (__builtin_bit_cast(vi, load(x + count - LANES)) & exponent) == exponent;
+    return !any(bad);
+  }
+  for (; i < count; i++) {
+    if (!__builtin_isfinite(x[i])) return 0;
+  }
+  return 1;
+}
+
+static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns, float *y,
+                      ptrdiff_t y_stride) {
+  const vi magnitude = (vi)0x7fffffff;
+  for (ptrdiff_t row = 0; row < rows; row++, x += x_stride, y += y_stride) {
+    const ptrdiff_t whole = columns - columns % LANES;
+    float rest[LANES] = {0};
+    memcpy(rest, x + whole, (size_t)(columns - whole) * sizeof(float));
+    vf tail = load(rest), largest = splat(0);
+    for (ptrdiff_t at = 0; at < whole; at += LANES) {
+      largest = max_of(largest, __builtin_bit_cast(vf, __builtin_bit_cast(vi, load(x + at)) & magnitude));
+    }
+    largest = max_of(largest, __builtin_bit_cast(vf, __builtin_bit_cast(vi, tail) & magnitude));
+    float greatest = max_across(largest)[0];
+    /* A power of two changes no digit, and brings the squares into range. */
+    const vf scale = splat(greatest > 0x1p40f ? 0x1p-90f : greatest < 0x1p-60f ? 0x1p100f : 1);
+    vf sum = splat(0);
+    for (ptrdiff_t at = 0; at < whole; at += LANES) {
+      vf value = load(x + at) * scale;
+      sum = multiply_add(value, value, sum);
+    }
+    tail *= scale;
+    sum = sum_across(multiply_add(tail, tail, sum));
+    vf length = greatest > 0 ? __builtin_elementwise_sqrt(sum) : splat(1);
+    for (ptrdiff_t at = 0; at < whole; at += LANES) store(y + at, load(x + at) * scale / length);
+    store(rest, tail / length);
+    memcpy(y + whole, rest, (size_t)(columns - whole) * sizeof(float));
+  }
+}
+
+/* ---- Nearest neighbours --------------------------------------------------------------------------------- */
+
+static void pack(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t features, float *panels,
+                 ptrdiff_t first) {
+  for (ptrdiff_t row = 0; row < rows;) {
+    ptrdiff_t lane = (first + row) % LANES;
+    float *panel = panels + (first + row - lane) * features;
+    if (lane == 0 && row + LANES <= rows) {
+      const float *from = x + row * x_stride;
+      ptrdiff_t feature = 0;
+      for (; feature + LANES <= features; feature += LANES) {
+        vf block[LANES];
+        UNROLL for (int i = 0; i < LANES; i++) block[i] = load(from + i * x_stride + feature);
+        transpose(block);
+        UNROLL for (int i = 0; i < LANES; i++) store(panel + (feature + i) * LANES, block[i]);
+      }
+      for (; feature < features; feature++) {
+        for (int i = 0; i < LANES; i++) panel[feature * LANES + i] = from[i * x_stride + feature];
+      }
+      row += LANES;
+    } else {
+      for (ptrdiff_t feature = 0; feature < features; feature++) {
+        panel[feature * LANES + lane] = x[row * x_stride + feature];
+      }
+      row += 1;
+    }
+  }
+}
+
+/* `queries` queries by `count` panels; each score is a sum over the features in order. */
+INLINE void score_tile(const int queries, const int count, const float *panels, ptrdiff_t features, const float *query,
+                       ptrdiff_t query_stride, int32_t metric, float *scores, ptrdiff_t score_stride) {
+  vf sum[TILE_ROWS * TILE_VECTORS > 4 ? TILE_ROWS * TILE_VECTORS : 4];
+  UNROLL for (int i = 0; i < queries * count; i++) sum[i] = splat(0);
+  if (metric == MAQUETTE_DOT) {
+    multiply_tile(queries, count, sum, query, query_stride, 1, panels, LANES, features * LANES, features);
+  } else {
+    for (ptrdiff_t feature = 0; feature < features; feature++) {
+      vf shared[8];
+      UNROLL for (int p = 0; p < count; p++) shared[p] = load(panels + (p * features + feature) * LANES);
+      UNROLL for (int q = 0; q < queries; q++) {
+        vf value = splat(query[q * query_stride + feature]);
+        UNROLL for (int p = 0; p < count; p++) {
+          vf difference = shared[p] - value;
+          sum[q * count + p] = multiply_add(difference, difference, sum[q * count + p]);
+        }
+      }
+    }
+    UNROLL for (int i = 0; i < queries * count; i++) sum[i] = -sum[i];
+  }
+  UNROLL for (int q = 0; q < queries; q++) {
+    UNROLL for (int p = 0; p < count; p++) store(scores + q * score_stride + p * LANES, sum[q * count + p]);
+  }
+}
+
+/* `metric` is a constant where this is inlined. */
+INLINE void score_by(const int32_t metric, const float *panels, ptrdiff_t panel_count, ptrdiff_t features,
+                     const float *queries, ptrdiff_t query_stride, ptrdiff_t query_count, float *scores,
+                     ptrdiff_t score_stride) {
+  enum { SINGLE = ROW_TILE < 4 ? 2 : 4 };
+  ptrdiff_t width;
+  for (ptrdiff_t p = 0; p < panel_count; p += width) {
+    const float *panel = panels + p * features * LANES;
+    ptrdiff_t q = 0;
+    width = 1;
+    if (query_count < TILE_ROWS && p + SINGLE <= panel_count) {
+      width = SINGLE;
+      for (; q < query_count; q++) {
+        score_tile(1, SINGLE, panel, features, queries + q * query_stride, query_stride, metric,
+                   scores + q * score_stride + p * LANES, score_stride);
+      }
+      continue;
+    }
+    if (p + TILE_VECTORS <= panel_count) width = TILE_VECTORS;
+    for (; q + TILE_ROWS <= query_count; q += TILE_ROWS) {
+      const float *query = queries + q * query_stride;
+      float *to = scores + q * score_stride + p * LANES;
+      if (width == TILE_VECTORS) {
+        score_tile(TILE_ROWS, TILE_VECTORS, panel, features, query, query_stride, metric, to, score_stride);
+      } else {
+        score_tile(TILE_ROWS, 1, panel, features, query, query_stride, metric, to, score_stride);
+      }
+    }
+    for (; q < query_count; q++) {
+      const float *query = queries + q * query_stride;
+      float *to = scores + q * score_stride + p * LANES;
+      if (width == TILE_VECTORS) {
+        score_tile(1, TILE_VECTORS, panel, features, query, query_stride, metric, to, score_stride);
+      } else {
+        score_tile(1, 1, panel, features, query, query_stride, metric, to, score_stride);
+      }
+    }
+  }
+}
+
+static void score(const float *panels, ptrdiff_t panel_count, ptrdiff_t features, const float *queries,
+                  ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric, float *scores,
+                  ptrdiff_t score_stride) {
+  if (metric == MAQUETTE_DOT) {
+    score_by(MAQUETTE_DOT, panels, panel_count, features, queries, query_stride, query_count, scores, score_stride);
+  } else {
+    score_by(MAQUETTE_SQUARED_DISTANCE, panels, panel_count, features, queries, query_stride, query_count, scores,
+             score_stride);
+  }
+}
+
+/* Offers the scores of the rows `first` and up to the best of one query; returns how many of k it then holds. */
+static ptrdiff_t offer(const float *scores, ptrdiff_t count, ptrdiff_t first, float *best, int32_t *rows, ptrdiff_t k,
+                       ptrdiff_t found) {
+  for (ptrdiff_t at = 0; at < count; at += LANES) {
+    ptrdiff_t present = count - at < LANES ? count - at : LANES;
+    if (found == k && present == LANES) {
+      vf worst = splat(best[k - 1]), offered = load(scores + at);
+      /* An equal score only matters if its row is lower: not while rows come in order. */
+      vi better = first + at > rows[k - 1] ? offered > worst : offered >= worst;
+      if (!any(better)) continue;
+    }
+    for (ptrdiff_t lane = 0; lane < present; lane++) {
+      float value = scores[at + lane];
+      if (found == k && value < best[k - 1]) continue;
+      found = maquette_nearest_insert(best, rows, k, found, value, (int32_t)(first + at + lane));
+    }
+  }
+  return found;
+}
+
+static void search(const float *panels, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features, const float *queries,
+                   ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric, maquette_nearest *nearest) {
+  /* 32 KB of scores at a time stay in the first-level cache. */
+  enum { QUERIES = TILE_ROWS, PANELS = 32 };
+  float scores[QUERIES * PANELS * LANES] __attribute__((aligned(64)));
+  const ptrdiff_t k = nearest->k, before = nearest->found;
+  if (k <= 0 || last <= first) return;
+  ptrdiff_t after = before;
+  for (ptrdiff_t row = first; row < last; row += PANELS * LANES) {
+    ptrdiff_t count = last - row < PANELS * LANES ? last - row : PANELS * LANES;
+    ptrdiff_t held = after;
+    for (ptrdiff_t query = 0; query < query_count; query += QUERIES) {
+      ptrdiff_t block = query_count - query < QUERIES ? query_count - query : QUERIES;
+      score(panels + row * features, (count + LANES - 1) / LANES, features, queries + query * query_stride,
+            query_stride, block, metric, scores, PANELS * LANES);
+      for (ptrdiff_t q = 0; q < block; q++) {
+        after = offer(scores + q * PANELS * LANES, count, row, nearest->scores + (query + q) * k,
+                      nearest->rows + (query + q) * k, k, held);
+      }
+    }
+  }
+  nearest->found = after;
+}
+
+const maquette_kernels VARIANT = {
+    .name = VARIANT_NAME,
+    .dense_forward = dense_forward,
+    .dense_backward = dense_backward,
+    .dense_gradient = dense_gradient,
+    .dense_update = dense_update,
+    .adam = adam_step,
+    .softmax = softmax,
+    .cross_entropy = cross_entropy,
+    .squared_error = squared_error,
+    .network = network,
+    .finite = finite_all,
+    .exponential = exponential,
+    .normalise = normalise,
+    .pack = pack,
+    .score = score,
+    .search = search,
+};

@@ -1,0 +1,320 @@
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Exported names are the header's.
+
+public import CMaquette
+import MaquetteFormats
+import MaquetteKernels
+import MaquetteModels
+import MaquetteStores
+import MaquetteSystem
+
+/// A model as a host holds it.
+final class ModelObject: Sendable {
+  let model: any Model
+  /// The model again if it is a classifier: asking that anew takes longer than a prediction.
+  let classifier: (any Classifier)?
+  let streams = StreamHandles()
+
+  init(_ model: any Model) {
+    self.model = model
+    classifier = model as? any Classifier
+  }
+
+  /// - Throws: ``MaquetteError/Code/unsupported`` for a model that is no classifier.
+  func requireClassifier() throws(MaquetteError) -> any Classifier {
+    guard let classifier else {
+      throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
+    }
+    return classifier
+  }
+}
+
+@implementation @_cdecl("maquette_model_kinds")
+public func maquette_model_kinds(
+  _ kinds: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let kinds = try required(kinds, "kinds")
+    kinds.pointee = try owned(.array(ModelKinds.all.map { .string($0.kind) }))
+  }
+}
+
+@implementation @_cdecl("maquette_model_schema")
+public func maquette_model_schema(
+  _ kind: UnsafePointer<CChar>?, _ schema: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let schema = try required(schema, "schema")
+    schema.pointee = try owned(try ModelKinds.named(try string(kind, "kind")).schema)
+  }
+}
+
+@implementation @_cdecl("maquette_model_create")
+public func maquette_model_create(
+  _ kind: UnsafePointer<CChar>?, _ parameters: UnsafePointer<CChar>?,
+  _ model: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try required(model, "model")
+    let made = try ModelKinds.make(
+      try string(kind, "kind"), parameters: try object(parameters, "parameters"))
+    model.pointee = try models.insert(ModelObject(made))
+  }
+}
+
+@implementation @_cdecl("maquette_model_destroy")
+public func maquette_model_destroy(_ model: OpaquePointer?) {
+  guard !Fork.isChild, let object = models.remove(model) else { return }
+  object.model.cancel()
+  object.streams.close()
+}
+
+@implementation @_cdecl("maquette_model_kind")
+public func maquette_model_kind(
+  _ model: OpaquePointer?, _ kind: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let kind = try required(kind, "kind")
+    kind.pointee = try owned(type(of: model).kind)
+  }
+}
+
+@implementation @_cdecl("maquette_model_parameters")
+public func maquette_model_parameters(
+  _ model: OpaquePointer?, _ parameters: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let parameters = try required(parameters, "parameters")
+    parameters.pointee = try owned(.object(model.parameterValues))
+  }
+}
+
+@implementation @_cdecl("maquette_model_parameter")
+public func maquette_model_parameter(
+  _ model: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ stream: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let object = try models[model]
+    let name = try string(name, "name")
+    let stream = try required(stream, "stream")
+    stream.pointee = try object.streams.handle("parameter " + name) { () throws(MaquetteError) in
+      try object.model.parameter(name).stream
+    }
+  }
+}
+
+@implementation @_cdecl("maquette_model_training")
+public func maquette_model_training(_ model: OpaquePointer?) -> OpaquePointer? {
+  guard !Fork.isChild, let object = try? models[model] else { return nil }
+  return try? object.streams.handle("training") { JSONValueStream(object.model.trainingStream) { $0.json } }
+}
+
+// MARK: Training
+
+@implementation @_cdecl("maquette_model_train")
+public func maquette_model_train(
+  _ model: OpaquePointer?, _ dataset: OpaquePointer?, _ validation: OpaquePointer?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    try models[model].model.train(
+      on: try datasets[dataset].dataset, validatingOn: try datasets.optional(validation)?.dataset)
+  }
+}
+
+@implementation @_cdecl("maquette_model_train_matrix")
+public func maquette_model_train_matrix(
+  _ model: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?,
+  _ labels: UnsafePointer<UnsafePointer<CChar>?>?, _ validation_features: UnsafePointer<maquette_matrix>?,
+  _ validation_labels: UnsafePointer<UnsafePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let classifier = try models[model].requireClassifier()
+    guard !classifier.isTraining else {
+      // Before copying what can't be learned now anyway.
+      throw MaquetteError(.busy, "this model is being trained or loaded; wait for it, or cancel it first")
+    }
+    let rows = try table(features, labels, "features", "labels")
+    var validation: InstanceTable?
+    if validation_features != nil || validation_labels != nil {
+      validation = try table(
+        validation_features, validation_labels, "validation_features", "validation_labels")
+    }
+    try classifier.train(on: rows, validatingOn: validation)
+  }
+}
+
+private func table(
+  _ features: UnsafePointer<maquette_matrix>?, _ labels: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ featuresName: String, _ labelsName: String
+) throws(MaquetteError) -> InstanceTable {
+  let view = try MatrixView(features, featuresName)
+  let matrix = try view.matrix(featuresName)
+  return InstanceTable(
+    features: matrix, labels: try labelColumn(labels, count: view.rows, labelsName, allowsNone: false))
+}
+
+@implementation @_cdecl("maquette_model_wait")
+public func maquette_model_wait(
+  _ model: OpaquePointer?, _ timeout_ms: Int64, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    try models[model].model.wait(timeout: timeout_ms)
+  }
+}
+
+@implementation @_cdecl("maquette_model_cancel")
+public func maquette_model_cancel(_ model: OpaquePointer?) -> maquette_status {
+  reporting(to: nil) { () throws(MaquetteError) in
+    try models[model].model.cancel()
+  }
+}
+
+// MARK: Predicting
+
+@implementation @_cdecl("maquette_model_predict")
+public func maquette_model_predict(
+  _ model: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?,
+  _ confidences: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireClassifier().ready()
+    let input = try MatrixView(features, "features")
+    let output = try MatrixView(confidences, "confidences")
+    try output.requireWritable("confidences")
+    try fitted.requireWidth(input.columns)
+    guard output.rows == input.rows, output.columns == fitted.labels.count else {
+      throw MaquetteError(
+        .badShape,
+        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labels.count) labels need \(input.rows) × \(fitted.labels.count)",
+        name: "confidences")
+    }
+    guard input.rows > 0 else { return }
+    // The fast way: straight from the host's memory into the host's memory.
+    if let rows = input.dense, let answers = output.dense, !overlap(input, output) {
+      try requireFinite(rows, input)
+      try fitted.predict(rows, count: input.rows, into: answers)
+      return
+    }
+    let rows = try FloatBuffer(zeros: input.rows * input.columns)
+    input.read(into: rows.pointer)
+    try requireFinite(rows.pointer, input)
+    let answers = try FloatBuffer(zeros: output.rows * output.columns)
+    try fitted.predict(rows.pointer, count: input.rows, into: answers.pointer)
+    output.write(from: answers.pointer)
+  }
+}
+
+/// Whether two dense matrices share memory: then one must be read to its end before the other is written.
+private func overlap(_ first: MatrixView, _ second: MatrixView) -> Bool {
+  guard let a = first.data, let b = second.data else { return false }
+  return a < b + second.rows * second.columns * 4 && b < a + first.rows * first.columns * 4
+}
+
+private func requireFinite(_ rows: UnsafePointer<Float>, _ view: MatrixView) throws(MaquetteError) {
+  let count = view.rows * view.columns
+  if Floats.allFinite(rows, count: count) { return }
+  let place = (0..<count).first { !rows[$0].isFinite } ?? 0
+  throw MaquetteError(
+    .notFinite,
+    "features: row \(place / view.columns), column \(place % view.columns) is \(rows[place]) as a 32-bit float; every feature must be a finite number",
+    name: "features")
+}
+
+@implementation @_cdecl("maquette_model_predict_json")
+public func maquette_model_predict_json(
+  _ model: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?,
+  _ prediction: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let classifier = try models[model].requireClassifier()
+    let view = try MatrixView(features, "features")
+    let prediction = try required(prediction, "prediction")
+    guard view.rows == 1 else {
+      throw MaquetteError(
+        .badShape, "features has \(view.rows) rows; one is predicted at a time here", name: "features")
+    }
+    let answers = try classifier.predict(try view.matrix("features"))
+    prediction.pointee = try owned(answers[0].json)
+  }
+}
+
+@implementation @_cdecl("maquette_model_label_count")
+public func maquette_model_label_count(
+  _ model: OpaquePointer?, _ count: UnsafeMutablePointer<Int64>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireClassifier().ready()
+    let count = try required(count, "count")
+    count.pointee = Int64(fitted.labels.count)
+  }
+}
+
+@implementation @_cdecl("maquette_model_label")
+public func maquette_model_label(
+  _ model: OpaquePointer?, _ index: Int64, _ label: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let labels = try models[model].requireClassifier().ready().labels
+    let label = try required(label, "label")
+    guard index >= 0, index < labels.count else {
+      throw MaquetteError(
+        .notFound, "there is no label \(index); the model has \(labels.count), from 0 on", name: "index")
+    }
+    label.pointee = try owned(labels[Int(index)])
+  }
+}
+
+@implementation @_cdecl("maquette_model_labels")
+public func maquette_model_labels(
+  _ model: OpaquePointer?, _ labels: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireClassifier().ready()
+    let labels = try required(labels, "labels")
+    labels.pointee = try owned(.array(fitted.labels.map { .string($0) }))
+  }
+}
+
+// MARK: Saving and loading
+
+@implementation @_cdecl("maquette_model_save")
+public func maquette_model_save(
+  _ model: OpaquePointer?, _ store: OpaquePointer?, _ name: UnsafePointer<CChar>?,
+  _ metadata: UnsafePointer<CChar>?, _ id: UnsafePointer<CChar>?,
+  _ saved_id: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let store = try stores[store].store
+    let saved = try model.save(
+      in: store, name: try string(name, "name"), metadata: try object(metadata, "metadata"),
+      id: id == nil ? nil : try string(id, "id"))
+    if let saved_id { saved_id.pointee = try owned(saved) }
+  }
+}
+
+@implementation @_cdecl("maquette_model_load")
+public func maquette_model_load(
+  _ model: OpaquePointer?, _ store: OpaquePointer?, _ id_or_name: UnsafePointer<CChar>?,
+  _ stored: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let store = try stores[store].store
+    let loaded = try model.load(from: store, try string(id_or_name, "id_or_name"))
+    if let stored { stored.pointee = try owned(.object(loaded.document)) }
+  }
+}

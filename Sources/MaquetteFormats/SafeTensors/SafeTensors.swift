@@ -1,0 +1,142 @@
+public import MaquetteSystem
+
+/// Named arrays of numbers and a few words about them in one file: Maquette's own container, readable by everything
+/// that reads safetensors.
+public struct SafeTensors: Sendable, Equatable {
+  public struct Tensor: Sendable, Equatable {
+    /// `F32` or `I32`.
+    public var dtype: String
+    public var shape: [Int]
+    /// Little-endian, row-major.
+    public var bytes: [UInt8]
+
+    public init(_ values: some Sequence<Float>, shape: [Int]) {
+      dtype = "F32"
+      self.shape = shape
+      bytes = [UInt8](littleEndian: values)
+    }
+
+    public init(_ values: [Int32], shape: [Int]) {
+      dtype = "I32"
+      self.shape = shape
+      bytes = []
+      bytes.reserveCapacity(values.count * 4)
+      for value in values { bytes.append(littleEndian: value) }
+    }
+
+    fileprivate init(dtype: String, shape: [Int], bytes: [UInt8]) {
+      self.dtype = dtype
+      self.shape = shape
+      self.bytes = bytes
+    }
+
+    /// The numbers of an `F32` tensor; nil of another.
+    public var floats: [Float]? { dtype == "F32" ? bytes.floats : nil }
+
+    /// The numbers of an `I32` tensor; nil of another.
+    public var integers: [Int32]? {
+      dtype == "I32" ? (0..<(bytes.count / 4)).map { bytes.integer(at: 4 * $0, as: Int32.self) } : nil
+    }
+  }
+
+  public var tensors: [(name: String, tensor: Tensor)]
+  public var metadata: [(name: String, value: String)]
+
+  public init(tensors: [(name: String, tensor: Tensor)], metadata: [(name: String, value: String)] = []) {
+    self.tensors = tensors
+    self.metadata = metadata
+  }
+
+  public subscript(name: String) -> Tensor? { tensors.first { $0.name == name }?.tensor }
+
+  public static func == (left: SafeTensors, right: SafeTensors) -> Bool {
+    left.tensors.elementsEqual(right.tensors) { $0.name == $1.name && $0.tensor == $1.tensor }
+      && left.metadata.elementsEqual(right.metadata) { $0 == $1 }
+  }
+
+  // MARK: Writing
+
+  /// The file.
+  public var bytes: [UInt8] {
+    var header: [(String, JSON)] = []
+    if !metadata.isEmpty {
+      header.append(("__metadata__", .object(JSONObject(metadata.map { ($0.name, .string($0.value)) }))))
+    }
+    var offset = 0
+    for (name, tensor) in tensors {
+      let end = offset + tensor.bytes.count
+      header.append(
+        (
+          name,
+          [
+            "dtype": .string(tensor.dtype), "shape": .array(tensor.shape.map { JSON($0) }),
+            "data_offsets": [JSON(offset), JSON(end)],
+          ]
+        ))
+      offset = end
+    }
+    var headerBytes = JSON.object(JSONObject(header)).bytes
+    while headerBytes.count % 8 != 0 { headerBytes.append(UInt8(ascii: " ")) }
+    var output: [UInt8] = []
+    output.reserveCapacity(8 + headerBytes.count + offset)
+    output.append(littleEndian: UInt64(headerBytes.count))
+    output.append(contentsOf: headerBytes)
+    for (_, tensor) in tensors { output.append(contentsOf: tensor.bytes) }
+    return output
+  }
+
+  // MARK: Reading
+
+  /// Reads a file; `what` names it in messages.
+  ///
+  /// - Throws: ``MaquetteError/Code/badFormat`` with what is damaged.
+  public init(parsing bytes: [UInt8], as what: String) throws(MaquetteError) {
+    func damaged(_ reason: String) -> MaquetteError {
+      MaquetteError(.badFormat, "\(what) can't be read: \(reason)", name: what)
+    }
+    guard bytes.count >= 8, let headerSize = Int(exactly: bytes.integer(at: 0, as: UInt64.self)),
+      headerSize <= bytes.count - 8
+    else { throw damaged("it has \(bytes.count) bytes, too few for its header") }
+    let header: JSONObject
+    do throws(MaquetteError) {
+      guard let object = try JSON(parsing: Array(bytes[8..<(8 + headerSize)]), as: "the header").object else {
+        throw damaged("its header is no object")
+      }
+      header = object
+    } catch {
+      throw damaged(error.message)
+    }
+    let data = bytes[(8 + headerSize)...]
+    tensors = []
+    metadata = []
+    for (name, value) in header.members {
+      if name == "__metadata__" {
+        metadata = (value.object?.members ?? []).compactMap { member in
+          member.value.string.map { (member.name, $0) }
+        }
+        continue
+      }
+      guard let dtype = value["dtype"]?.string, let dimensions = value["shape"]?.array,
+        let start = value["data_offsets"]?.array?.first?.integer,
+        let end = value["data_offsets"]?.array?.last?.integer, start >= 0, start <= end, end <= data.count
+      else { throw damaged("\(name) has no dtype, shape and data_offsets inside the file") }
+      guard dtype == "F32" || dtype == "I32" else {
+        throw damaged("\(name) is of dtype \(dtype), not F32 or I32")
+      }
+      var shape: [Int] = []
+      var size = 4
+      for dimension in dimensions {
+        guard let count = dimension.integer, count >= 0,
+          case let (product, overflow) = size.multipliedReportingOverflow(by: count), !overflow
+        else { throw damaged("the shape of \(name) must be whole numbers") }
+        shape.append(count)
+        size = product
+      }
+      guard size == end - start else {
+        throw damaged("\(name) has \(end - start) bytes where its shape needs \(size)")
+      }
+      let range = (data.startIndex + start)..<(data.startIndex + end)
+      tensors.append((name, Tensor(dtype: dtype, shape: shape, bytes: Array(data[range]))))
+    }
+  }
+}

@@ -1,0 +1,85 @@
+internal import CMaquetteKernels
+
+/// A dense layer's parameters in borrowed memory: y = x W + b, with max(0, y) after it if `relu`.
+///
+/// Weights are row-major, `inputs` rows of ``stride`` floats; the bias has `stride` floats. The columns from
+/// `outputs` to `stride` are padding, zero, in these and in every matrix of activations or gradients.
+package struct DenseLayer {
+  let layer: maquette_layer
+
+  package init(
+    weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, inputs: Int, outputs: Int, relu: Bool
+  ) {
+    layer = maquette_layer(
+      weights: weights, bias: bias, inputs: inputs, outputs: outputs, relu: relu ? 1 : 0)
+  }
+
+  package var inputs: Int { layer.inputs }
+  package var outputs: Int { layer.outputs }
+  package var stride: Int { Dense.stride(of: layer.outputs) }
+}
+
+/// The parameters of a layer in training, in borrowed memory, with Adam's two moments of each; laid out as
+/// ``DenseLayer`` says, the moments zero at first.
+package struct TrainedLayer {
+  let layer: maquette_trained
+
+  package init(
+    weights: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
+    weightMoments: (first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>),
+    biasMoments: (first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>),
+    inputs: Int, outputs: Int
+  ) {
+    layer = maquette_trained(
+      weights: weights, bias: bias, weights_first: weightMoments.first, bias_first: biasMoments.first,
+      weights_second: weightMoments.second, bias_second: biasMoments.second, inputs: inputs, outputs: outputs)
+  }
+}
+
+/// What a dense layer does. Nothing here allocates or checks; all of it may be called from any thread.
+///
+/// The result of a row is the same, bit for bit, whatever the other rows of the call.
+package enum Dense {
+  /// `outputs` rounded up to a multiple of 16: the distance between rows, in floats.
+  package static func stride(of outputs: Int) -> Int { maquette_stride(outputs) }
+
+  /// y[rows, stride] = layer(x[rows, inputs]); `x` has `xStride` floats from row to row and needs no padding.
+  package static func forward(
+    _ layer: DenseLayer, x: UnsafePointer<Float>, xStride: Int, rows: Int,
+    into y: UnsafeMutablePointer<Float>, using variant: KernelVariant = .best
+  ) {
+    withUnsafePointer(to: layer.layer) { variant.table.pointee.dense_forward($0, x, xStride, rows, y) }
+  }
+
+  /// dx[rows, stride of inputs] = dy Wᵀ, zero where `activation`, laid out like dx, is not positive.
+  ///
+  /// `activation` is the output of the relu layer below; without it nothing is masked.
+  package static func backward(
+    weights: UnsafePointer<Float>, inputs: Int, outputs: Int, dy: UnsafePointer<Float>, rows: Int,
+    activation: UnsafePointer<Float>?, into dx: UnsafeMutablePointer<Float>,
+    using variant: KernelVariant = .best
+  ) {
+    variant.table.pointee.dense_backward(weights, inputs, outputs, dy, rows, activation, dx)
+  }
+
+  /// dw[inputs, stride] = xᵀ dy and db[stride] = the column sums of dy.
+  package static func gradient(
+    x: UnsafePointer<Float>, xStride: Int, dy: UnsafePointer<Float>, rows: Int, inputs: Int, outputs: Int,
+    dw: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>, using variant: KernelVariant = .best
+  ) {
+    variant.table.pointee.dense_gradient(x, xStride, dy, rows, inputs, outputs, dw, db)
+  }
+
+  /// The gradient and one step of Adam with it, the same bits as ``gradient(x:xStride:dy:rows:inputs:outputs:dw:db:using:)``
+  /// followed by ``Adam/apply(to:first:second:gradient:count:using:)``, in one pass.
+  package static func update(
+    _ layer: TrainedLayer, x: UnsafePointer<Float>, xStride: Int, dy: UnsafePointer<Float>, rows: Int,
+    adam: Adam, using variant: KernelVariant = .best
+  ) {
+    withUnsafePointer(to: layer.layer) { layer in
+      withUnsafePointer(to: adam.coefficients) { adam in
+        variant.table.pointee.dense_update(layer, x, xStride, dy, rows, adam)
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+public import MaquetteFormats
+public import MaquetteStores
+public import MaquetteStreams
+public import MaquetteSystem
+
+/// What every kind of model can do, as in Marcelle: parameters that can be watched, trainings that run beside the host
+/// and report on `$training`, saving to and loading from a store.
+///
+/// Every method may be called from any thread. A prediction that overlaps a training answers with the last finished
+/// epoch; before the first, with the training before.
+public protocol Model: AnyObject, Sendable {
+  /// The name of this kind of model, e.g. `mlp-classifier`.
+  static var kind: String { get }
+  /// One sentence for people: what this kind does.
+  static var summary: String { get }
+  /// The service that saved models of this kind are documents of.
+  static var service: String { get }
+
+  /// A model with the default parameters.
+  init()
+
+  /// All parameters, in the order of the schema.
+  var parameters: [any AnyParameter] { get }
+
+  /// Where the model stands.
+  var training: TrainingStatus { get }
+
+  /// Runs the trainings.
+  var trainer: Trainer { get }
+
+  /// Starts a training on the instances that are in the dataset now, and returns at once.
+  ///
+  /// - Parameter validation: what to validate with after every epoch; nil: a part of the dataset, as `validationSplit`
+  ///   says, for a model that has it.
+  /// - Throws: ``MaquetteError/Code/busy``, ``MaquetteError/Code/badParameter``. What is wrong with the data is found by
+  ///   the training: ``wait(timeout:)`` throws it, `$training` reports it.
+  func train(on dataset: Dataset, validatingOn validation: Dataset?) throws(MaquetteError)
+
+  /// The fitted model as it is stored.
+  ///
+  /// - Throws: ``MaquetteError/Code/notTrained``.
+  func archive() throws(MaquetteError) -> ModelArchive
+
+  /// Makes the archived model the fitted one.
+  ///
+  /// - Throws: ``MaquetteError/Code/badFormat``; the model is then as it was.
+  func restore(_ archive: ModelArchive) throws(MaquetteError)
+
+  /// `$training` for the extensions here, which can't name a property wrapper's projection.
+  var trainingStream: Stream<TrainingStatus> { get }
+}
+
+extension Model {
+  /// Waits until the training is over and the subscribers of `$training` have seen its last event. Without a training
+  /// this returns at once.
+  ///
+  /// - Parameter timeout: milliseconds; negative: as long as it takes.
+  /// - Throws: the error of the training; ``MaquetteError/Code/cancelled``; ``MaquetteError/Code/timeout``;
+  ///   ``MaquetteError/Code/reentrant`` in a callback of this model's training.
+  public func wait(timeout: Int64 = -1) throws(MaquetteError) { try trainer.wait(timeout: timeout) }
+
+  /// Waits for the end of the training without keeping a thread of Swift's concurrency busy.
+  ///
+  /// Cancelling the task cancels the training.
+  ///
+  /// - Throws: as ``wait(timeout:)``.
+  public func trained() async throws {
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        do throws(MaquetteError) {
+          try Thread.start("maquette-wait") { [self] in
+            do throws(MaquetteError) {
+              try wait()
+              continuation.resume()
+            } catch {
+              continuation.resume(throwing: error)
+            }
+          }
+        } catch {
+          continuation.resume(throwing: error)
+        }
+      }
+    } onCancel: {
+      cancel()
+    }
+  }
+
+  /// Asks the training to end, which it does within one mini-batch; does not wait for that.
+  public func cancel() { trainer.cancel() }
+
+  public var isTraining: Bool { trainer.isTraining }
+
+  /// The values of all parameters.
+  public var parameterValues: JSONObject {
+    JSONObject(parameters.map { ($0.name, $0.json) })
+  }
+
+  /// The parameter of that name.
+  ///
+  /// - Throws: ``MaquetteError/Code/unknownParameter``, listing those there are.
+  public func parameter(_ name: String) throws(MaquetteError) -> any AnyParameter {
+    let parameters = parameters
+    guard let parameter = parameters.first(where: { $0.name == name }) else {
+      throw MaquetteError(
+        .unknownParameter,
+        "\(Self.kind) has no parameter \(quoted(name)); it has "
+          + parameters.map(\.name).joined(separator: ", "),
+        name: name)
+    }
+    return parameter
+  }
+
+  /// Sets parameters from an object of names and values, all or none.
+  ///
+  /// - Throws: ``MaquetteError/Code/unknownParameter``, ``MaquetteError/Code/badParameter``.
+  public func setParameters(_ values: JSONObject) throws(MaquetteError) {
+    var changes: [(any AnyParameter, JSON)] = []
+    for (name, value) in values.members {
+      let parameter = try parameter(name)
+      try parameter.check(value)
+      changes.append((parameter, value))
+    }
+    for (parameter, value) in changes { try parameter.set(value) }
+  }
+
+  /// Kind, description and parameters, for a host to build a form from.
+  public static var schema: JSON {
+    [
+      "kind": .string(kind), "description": .string(summary),
+      "parameters": .array(Self().parameters.map(\.schema)),
+    ]
+  }
+}
