@@ -6,7 +6,8 @@ import functools
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from ctypes import byref, c_int64, c_void_p
 from typing import Any, ClassVar, TextIO, TypeVar
 
@@ -239,8 +240,9 @@ class Model(Owner):
         through, and cancels the training. With `progress`, a line shows how it goes. Returns the model.
         """
         if not progress:
-            return self._wait(timeout, None, None)
-        with self.training.queue() as queue:
+            with self._cancelled_by_ctrl_c():
+                return self._wait(timeout, None, None)
+        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
             display = Progress(_output(progress))
             status = queue.get()
             if not (status.is_final and self.is_training):  # else: that of the training before
@@ -262,13 +264,18 @@ class Model(Owner):
                 except WaitTimeoutError:
                     if end is not None and time.monotonic() >= end:
                         raise WaitTimeoutError(f"the training was not over within {timeout} s") from None
-        except KeyboardInterrupt:
-            self.cancel()
-            library.maquette_model_wait(self._handle, 1000, None)
-            raise
         finally:
             if display is not None and queue is not None:
                 display.finish(queue)
+
+    @contextmanager
+    def _cancelled_by_ctrl_c(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            library.maquette_model_cancel(self._handle)
+            library.maquette_model_wait(self._handle, 1000, None)
+            raise
 
     def fit(
         self: Self,
@@ -279,9 +286,10 @@ class Model(Owner):
     ) -> Self:
         """Trains and waits; returns the model."""
         if not progress:
-            self.train(data, y, validation)
-            return self._wait(None, None, None)
-        with self.training.queue() as queue:
+            with self._cancelled_by_ctrl_c():
+                self.train(data, y, validation)
+                return self._wait(None, None, None)
+        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
             queue.get()  # how it was before this training
             display = Progress(_output(progress))
             self.train(data, y, validation)

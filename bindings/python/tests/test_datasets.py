@@ -239,7 +239,7 @@ def test_a_store_or_dataset_says_what_it_is(tmp_path: Path, blobs) -> None:
         ("postgres://localhost", maquette.UnsupportedError),
         ("sqlite:/nowhere/at/all/store.db", maquette.StoreIOError),
         ("sqlite:/proc/store.db", maquette.StoreIOError),
-        ("sqlite:/tmp", maquette.MaquetteError),
+        ("sqlite:/", maquette.MaquetteError),
         ("sqlite:", maquette.MaquetteError),
         ("memory:\0", maquette.BadTextError),
     ],

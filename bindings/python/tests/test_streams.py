@@ -330,7 +330,8 @@ def test_iterating_ends_with_the_training(blobs) -> None:
     with small_model() as model:
         model.train(*blobs)
         statuses = [status.status for status in model.training]
-        assert statuses[-4:] == EVENTS_OF_A_TRAINING[-4:]
+        # All that came after the first look, which may have been late.
+        assert statuses == ["idle", *EVENTS_OF_A_TRAINING][-len(statuses) :]
         assert [status.status for status in model.training] == ["success"]
 
 
@@ -432,7 +433,7 @@ def test_the_descriptor_is_readable_while_an_event_waits(blobs) -> None:
 
 
 def test_async_for_ends_with_the_training_and_leaves_the_loop_free(digits: Digits) -> None:
-    async def main() -> tuple[list[str], int]:
+    async def main() -> tuple[list[maquette.TrainingStatus], int]:
         ticks = 0
 
         async def tick() -> None:
@@ -441,15 +442,19 @@ def test_async_for_ends_with_the_training_and_leaves_the_loop_free(digits: Digit
                 ticks += 1
                 await asyncio.sleep(0)
 
-        with small_model(epochs=20) as model:
+        with small_model(epochs=300) as model:
             ticking = asyncio.create_task(tick())
             model.train(digits.X, digits.y)
-            statuses = [status.status async for status in model.training]
+            statuses = [status async for status in model.training]
             ticking.cancel()
             return statuses, ticks
 
     statuses, ticks = asyncio.run(main())
-    assert statuses[-20:] == ["epoch"] * 19 + ["success"]
+    assert statuses[-1].status == "success"
+    # Epochs are merged where this was slow.
+    epochs = [status.epoch for status in statuses if status.epoch]
+    assert epochs == sorted(set(epochs))
+    assert epochs[-1:] in ([], [300])
     assert ticks > 5
 
 
