@@ -429,9 +429,9 @@ maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
 
 /** The parameters of a kind, enough to build a form from.
  *  @param kind e.g. "mlp-classifier".
- *  @param[out] schema {"kind": …, "description": …, "parameters": [{"name", "type", "minimum", "maximum", "values",
- *              "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice; `minimum` and
- *              `maximum` where there are any; `values` for a choice.
+ *  @param[out] schema {"kind", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
+ *              "values", "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice;
+ *              `minimum` and `maximum` where there are any; `maximumCount` for a list; `values` for a choice.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_schema(const char *kind, char **schema, maquette_error **error);

@@ -27,6 +27,14 @@ final class ModelObject: Sendable {
     }
     return classifier
   }
+
+  /// What to predict with.
+  ///
+  /// - Throws: as ``requireClassifier()``; ``MaquetteError/Code/notTrained``.
+  func requireFitted() throws(MaquetteError) -> any FittedClassifier {
+    guard let classifier else { return try requireClassifier().ready() }
+    return try classifier.ready()
+  }
 }
 
 @implementation @_cdecl("maquette_model_kinds")
@@ -184,15 +192,15 @@ public func maquette_model_predict(
   _ confidences: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let input = try MatrixView(features, "features")
     let output = try MatrixView(confidences, "confidences")
     try output.requireWritable("confidences")
     try fitted.requireWidth(input.columns)
-    guard output.rows == input.rows, output.columns == fitted.labels.count else {
+    guard output.rows == input.rows, output.columns == fitted.labelCount else {
       throw MaquetteError(
         .badShape,
-        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labels.count) labels need \(input.rows) × \(fitted.labels.count)",
+        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labelCount) labels need \(input.rows) × \(fitted.labelCount)",
         name: "confidences")
     }
     guard input.rows > 0 else { return }
@@ -252,9 +260,9 @@ public func maquette_model_label_count(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let count = try required(count, "count")
-    count.pointee = Int64(fitted.labels.count)
+    count.pointee = Int64(fitted.labelCount)
   }
 }
 
@@ -264,7 +272,7 @@ public func maquette_model_label(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let labels = try models[model].requireClassifier().ready().labels
+    let labels = try models[model].requireFitted().labels
     let label = try required(label, "label")
     guard index >= 0, index < labels.count else {
       throw MaquetteError(
@@ -280,7 +288,7 @@ public func maquette_model_labels(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let labels = try required(labels, "labels")
     labels.pointee = try owned(.array(fitted.labels.map { .string($0) }))
   }

@@ -51,6 +51,8 @@ public protocol Classifier: Model {
 public protocol FittedClassifier: AnyObject, Sendable {
   /// In the order of the columns of the confidences.
   var labels: [String] { get }
+  /// How many labels there are: the width of the confidences.
+  var labelCount: Int { get }
   /// The width of the rows it takes.
   var features: Int { get }
 
@@ -123,7 +125,7 @@ extension FittedClassifier {
   func confidences(of rows: Matrix) throws(MaquetteError) -> Matrix {
     try requireWidth(rows.columns)
     try rows.requireFinite()
-    return try Matrix(rows: rows.rows, columns: labels.count) { (output) throws(MaquetteError) in
+    return try Matrix(rows: rows.rows, columns: labelCount) { (output) throws(MaquetteError) in
       try rows.withUnsafeBufferPointer { (input) throws(MaquetteError) in
         guard let input = input.baseAddress, let output = output.baseAddress, rows.rows > 0 else { return }
         try predict(input, count: rows.rows, into: output)

@@ -12,6 +12,8 @@ enum Delivery {
   private static let state = Monitor(State())
   /// Milliseconds a thread waits for more work before it ends.
   private static let patience: Int64 = 2000
+  /// Threads that wait for more work at one moment; others end when they have none.
+  private static let mostIdleThreads = 2
 
   /// - Returns: false, and the job is not run, when there is no thread for it and none can be started.
   static func run(_ job: @escaping @Sendable () -> Void) -> Bool {
@@ -42,7 +44,15 @@ enum Delivery {
   private static func work() {
     while let job = nextJob() {
       job()
-      state.withLock { $0.idleThreads += 1 }
+      let isNeeded = state.withLock { state -> Bool in
+        guard state.idleThreads < mostIdleThreads || !state.jobs.isEmpty else {
+          state.threads -= 1
+          return false
+        }
+        state.idleThreads += 1
+        return true
+      }
+      guard isNeeded else { return }
     }
   }
 

@@ -302,7 +302,9 @@ import Testing
       (["nonsense": 1], .unknownParameter), (["k": 0], .badParameter), (["k": 2.5], .badParameter),
       (["metric": "manhattan"], .badParameter), (["epochs": "many"], .badParameter),
       (["layers": [0]], .badParameter),
-      (["layers": 5], .badParameter), (["learningRate": -1], .badParameter), (["seed": 1e300], .badParameter),
+      (["layers": 5], .badParameter),
+      (["layers": .array([JSON](repeating: 8, count: 33))], .badParameter),
+      (["learningRate": -1], .badParameter), (["seed": 1e300], .badParameter),
       (["batchSize": 0], .badParameter),
     ]
     for (values, expected) in cases {
