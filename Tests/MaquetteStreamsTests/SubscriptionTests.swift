@@ -80,7 +80,7 @@ private final class Gate: Sendable {
     #expect(UInt64(values.all.count) + dropped.all.reduce(0, +) == 502)
   }
 
-  @Test func `that was cancelled is not running and does not run again`() {
+  @Test func `that was cancelled is not running and does not run again`() throws {
     let stream = Stream<Int>()
     let entered = Gate()
     let leave = Gate()
@@ -96,7 +96,8 @@ private final class Gate: Sendable {
     stream.set(1)
     stream.set(2)
     entered.wait()
-    DispatchQueue.global().async { leave.open() }
+    // Not a queue of Dispatch's: its threads may all be waiting in tests.
+    try Thread.start("test") { leave.open() }
     subscription.cancel()
     let isStillInside = isInside.load(ordering: .sequentiallyConsistent)
     #expect(!isStillInside)
@@ -210,7 +211,7 @@ private final class Gate: Sendable {
   @Test func `wakes a thread that waits in it`() throws {
     let stream = Stream<Int>()
     let queue = stream.queue()
-    DispatchQueue.global().async { stream.set(5) }
+    try Thread.start("test") { stream.set(5) }
     #expect(try queue.next().value == 5)
   }
 
