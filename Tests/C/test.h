@@ -20,7 +20,7 @@ typedef struct test {
 } test;
 
 static test *test_first, **test_last = &test_first;
-static volatile int test_failures;
+static int test_failures;
 
 static inline void test_add(test *one) { *test_last = one, test_last = &one->next; }
 
