@@ -148,19 +148,55 @@ TEST(fork_during_training, "In a forked child everything is FORKED, destroy does
   maquette_model_destroy(model), maquette_dataset_destroy(dataset), maquette_store_destroy(store), rows_free(content);
 }
 
+static void *make_many_errors(void *unused) {
+  maquette_model *model = NULL;
+  for (int i = 0; i < 20000; i++) {
+    maquette_error *failure = NULL;
+    if (maquette_model_create("none", NULL, &model, &failure) == MAQUETTE_E_FORKED) return unused;
+    maquette_error_destroy(failure);
+  }
+  return unused;
+}
+
+TEST(fork_before_use, "A child forked before the first call, whose threads use the library, never hangs") {
+  for (int round = 0; round < 40; round++) {
+    pid_t child = fork();
+    if (child == 0) {
+      holds_much = 1;
+      alarm(20);
+      pthread_t thread;
+      pthread_create(&thread, NULL, make_many_errors, NULL);
+      make_many_errors(NULL);
+      pthread_join(thread, NULL);
+      _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "round %d ended with %x", round, status);
+    if (status) break;
+  }
+}
+
+/* What `program --leave ROUND` does. */
+static int leave_during_training(int round) {
+  holds_much = 1;
+  rows content = rows_of(300, 16);
+  maquette_model *model = model_of("mlp-classifier", "{\"epochs\": 1000000}");
+  watch(maquette_model_training(model), watcher_new());
+  OK(maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
+  if (round % 2) sleep_ms(round % 5);
+  return test_failures > 0;
+}
+
 TEST(exit_during_training, "A process may exit during a training, with subscribers") {
   for (int round = 0; round < test_setting("TEST_ROUNDS", 50); round++) {
     pid_t child = fork();
     if (child == 0) {
-      holds_much = 1;
+      char number[16];
+      snprintf(number, sizeof number, "%d", round);
       alarm(60);
-      rows content = rows_of(300, 16);
-      maquette_model *model = model_of("mlp-classifier", "{\"epochs\": 1000000}");
-      watcher *w = watcher_new();
-      watch(maquette_model_training(model), w);
-      OK(maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
-      if (round % 2) sleep_ms(round % 5);
-      exit(0);
+      execl("/proc/self/exe", "process", "--leave", number, NULL);
+      _exit(127);
     }
     int status;
     waitpid(child, &status, 0);
@@ -330,4 +366,7 @@ TEST(churn_trainings, "A thousand trainings with subscribers take no memory and 
 
 #endif
 
-int main(int count, char **words) { return test_main(count, words); }
+int main(int count, char **words) {
+  if (count == 3 && !strcmp(words[1], "--leave")) return leave_during_training(atoi(words[2]));
+  return test_main(count, words);
+}
