@@ -63,7 +63,7 @@ TEST(huge_shapes, "Rows that would take more memory than there is are refused, b
   maquette_store *store = store_of("memory:");
   maquette_dataset *dataset = dataset_of(store, "d", &content);
   maquette_model *model = trained("mlp-classifier", "{\"epochs\": 1}", &content);
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#ifndef SANITIZED /* they take all addresses there are */
   struct rlimit limit = {2ull << 30, 2ull << 30};
   setrlimit(RLIMIT_AS, &limit);
 #endif
@@ -458,7 +458,7 @@ TEST(huge_model, "A model that does not fit into memory fails to train, and the 
   maquette_stream *layers;
   OK(maquette_model_parameter(model, "layers", &layers, &error));
   OK(maquette_stream_set(layers, "[16384, 16384, 16384, 16384, 16384, 16384, 16384, 16384]", &error));
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+#ifndef SANITIZED /* they take all addresses there are */
   struct rlimit limit = {1ull << 30, 1ull << 30};
   setrlimit(RLIMIT_AS, &limit);
   OK(maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));

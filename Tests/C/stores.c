@@ -12,14 +12,14 @@
  *
  * These take the place of the C library's, also for the library under test: files take `room` more bytes, then
  * ENOSPC, as a disk does, which writes what still fits. */
-static volatile long long room = -1; /* as much as you like */
+static atomic_llong room = -1; /* as much as you like */
 
 static size_t allowed(int file, size_t size) {
   struct stat about;
   if (room < 0 || fstat(file, &about) || !S_ISREG(about.st_mode)) return size;
-  long long before = __atomic_fetch_sub(&room, (long long)size, __ATOMIC_SEQ_CST);
+  long long before = atomic_fetch_sub(&room, (long long)size);
   if (before >= (long long)size) return size;
-  __atomic_store_n(&room, 0, __ATOMIC_SEQ_CST);
+  room = 0;
   return before > 0 ? (size_t)before : 0;
 }
 

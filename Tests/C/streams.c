@@ -124,9 +124,10 @@ TEST(unsubscribe_elsewhere, "Unsubscribing elsewhere waits for the call that is 
     pthread_create(&thread, NULL, unsubscribe, subscription);
     sleep_ms(5);
     CHECK(pthread_tryjoin_np(thread, NULL) != 0 && w->destroys == 0, "it did not wait");
+    w->blocks = false; /* should the thread only unsubscribe now, there may be more calls */
     sem_post(&w->gate);
     pthread_join(thread, NULL);
-    CHECK(w->destroys == 1 && w->calls == 1, "%d calls", w->calls);
+    CHECK(w->destroys == 1);
     watcher_free(w); /* under AddressSanitizer a late call is an error */
   }
   maquette_model_destroy(model);

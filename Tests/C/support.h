@@ -9,6 +9,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -177,22 +178,24 @@ enum { HISTORY = 4096 };
 typedef struct watcher {
   sem_t ended;                   /* posted by destroy */
   sem_t entered, gate;           /* with `blocks`: posted by the callback, waited for by it */
-  volatile bool blocks;
-  volatile int calls, destroys, inside;
+  atomic_bool blocks;
+  atomic_int calls, destroys, inside;
   int status[HISTORY], epoch[HISTORY];
   uint64_t sequence[HISTORY], dropped[HISTORY];
+  pthread_mutex_t lock; /* of `last`, while events still come */
   char last[512];
 } watcher;
 
 static inline watcher *watcher_new(void) {
   watcher *made = calloc(1, sizeof *made);
+  pthread_mutex_init(&made->lock, NULL);
   sem_init(&made->ended, 0, 0), sem_init(&made->entered, 0, 0), sem_init(&made->gate, 0, 0);
   return made;
 }
 
 static inline void watcher_call(void *user_data, const maquette_event *event) {
   watcher *self = user_data;
-  CHECK(__atomic_add_fetch(&self->inside, 1, __ATOMIC_SEQ_CST) == 1, "two calls at once");
+  CHECK(++self->inside == 1, "two calls at once");
   CHECK(self->destroys == 0, "called after destroy");
   CHECK(event->json_length == strlen(event->json));
   if (self->calls < HISTORY) {
@@ -203,17 +206,27 @@ static inline void watcher_call(void *user_data, const maquette_event *event) {
     self->sequence[self->calls] = event->sequence;
     self->dropped[self->calls] = event->dropped;
   }
+  pthread_mutex_lock(&self->lock);
   snprintf(self->last, sizeof self->last, "%s", event->json);
-  __atomic_add_fetch(&self->calls, 1, __ATOMIC_SEQ_CST);
+  pthread_mutex_unlock(&self->lock);
+  self->calls++;
   if (self->blocks) sem_post(&self->entered), sem_wait(&self->gate);
-  __atomic_sub_fetch(&self->inside, 1, __ATOMIC_SEQ_CST);
+  self->inside--;
 }
 
 static inline void watcher_destroy(void *user_data) {
   watcher *self = user_data;
   CHECK(self->inside == 0, "destroy during a call");
-  CHECK(__atomic_add_fetch(&self->destroys, 1, __ATOMIC_SEQ_CST) == 1, "destroyed twice");
+  CHECK(++self->destroys == 1, "destroyed twice");
   sem_post(&self->ended);
+}
+
+/* Whether the last event contains the word; also while events come. */
+static inline bool watcher_says(watcher *self, const char *word) {
+  pthread_mutex_lock(&self->lock);
+  bool says = strstr(self->last, word) != NULL;
+  pthread_mutex_unlock(&self->lock);
+  return says;
 }
 
 static inline maquette_subscription *watch(maquette_stream *stream, watcher *self) {

@@ -1,8 +1,8 @@
 /* A small test framework: `TEST(name, "What holds.") { CHECK(…); }`, then `int main(…) { return test_main(…); }`.
  *
- * Every test runs in a process of its own, forked before the library was ever called: a crash or a hang is a failure
- * of that test alone. `program WORD` runs the tests whose sentence contains WORD; TEST_NO_FORK=1 runs them in the
- * program itself, for a debugger; TEST_SECONDS is how long one may take. */
+ * Every test runs in a process of its own, so a crash or a hang is a failure of that test alone. `program WORD` runs
+ * the tests whose sentence contains WORD, `program --test NAME` one of them in this very process, for a debugger.
+ * TEST_SECONDS is how long a test may take. */
 #ifndef TEST_H
 #define TEST_H
 
@@ -14,19 +14,19 @@
 #include <unistd.h>
 
 typedef struct test {
-  const char *sentence;
+  const char *name, *sentence;
   void (*body)(void);
   struct test *next;
 } test;
 
 static test *test_first, **test_last = &test_first;
-static volatile int test_failures;
+static int test_failures;
 
 static inline void test_add(test *one) { *test_last = one, test_last = &one->next; }
 
 #define TEST(name, sentence)                                                     \
   static void name(void);                                                        \
-  static test name##_test = {sentence, name, NULL};                              \
+  static test name##_test = {#name, sentence, name, NULL};                       \
   __attribute__((constructor)) static void name##_add(void) { test_add(&name##_test); } \
   static void name(void)
 
@@ -52,14 +52,14 @@ static inline int test_setting(const char *name, int otherwise) {
   return getenv(name) ? atoi(getenv(name)) : otherwise;
 }
 
-static inline int test_passes(const test *one) {
-  if (test_setting("TEST_NO_FORK", 0)) return one->body(), test_failures == 0;
+/* Starts this program again: a process that was merely forked can't use the library. */
+static inline int test_passes(const test *one, char *program) {
   fflush(NULL);
   pid_t child = fork();
   if (child == 0) {
     alarm((unsigned)test_setting("TEST_SECONDS", 120));
-    one->body();
-    exit(test_failures ? 1 : 0); /* not _exit: leaving with the library's threads alive is part of the test */
+    execl("/proc/self/exe", program, "--test", one->name, NULL);
+    _exit(127);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -70,14 +70,15 @@ static inline int test_passes(const test *one) {
 }
 
 static inline int test_main(int count, char **words) {
-  int passed = 0, failed = 0;
+  int passed = 0, failed = 0, alone = count == 3 && !strcmp(words[1], "--test");
   for (const test *one = test_first; one; one = one->next) {
-    if (count > 1 && !strstr(one->sentence, words[1])) continue;
-    test_failures = 0;
-    int passes = test_passes(one);
+    if (alone && !strcmp(one->name, words[2])) return one->body(), test_failures > 0;
+    if (alone || (count > 1 && !strstr(one->sentence, words[1]))) continue;
+    int passes = test_passes(one, words[0]);
     printf("%s %s\n", passes ? "  ok  " : "  FAIL", one->sentence);
     passes ? passed++ : failed++;
   }
+  if (alone) return 2;
   printf("%d passed, %d failed\n", passed, failed);
   return failed || !passed;
 }

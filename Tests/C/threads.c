@@ -17,8 +17,8 @@ static void together(void *(*body)(void *), void *argument, size_t size) {
 typedef struct shared {
   maquette_model *model;
   const rows *content;
-  volatile bool over;
-  int64_t predictions;
+  atomic_bool over;
+  atomic_llong predictions;
 } shared;
 
 static void *predict_on_and_on(void *argument) {
@@ -38,7 +38,7 @@ static void *predict_on_and_on(void *argument) {
       OK(maquette_model_labels(self->model, &text, &error)), maquette_string_free(text);
     }
   }
-  __atomic_add_fetch(&self->predictions, done, __ATOMIC_SEQ_CST);
+  self->predictions += done;
   return NULL;
 }
 
@@ -51,7 +51,7 @@ TEST(predicting, "Eight threads predict while the model is trained, cancelled, s
     maquette_stream *parameter;
     OK(maquette_model_parameter(model, names[kind], &parameter, &error));
     OK(maquette_model_save(model, store, "m", NULL, NULL, NULL, &error));
-    shared self = {model, &content, false, 0};
+    shared self = {.model = model, .content = &content};
     pthread_t threads[THREADS];
     for (int i = 0; i < THREADS; i++) REQUIRE(!pthread_create(&threads[i], NULL, predict_on_and_on, &self));
     for (int round = 0; round < rounds_of(60); round++) {
@@ -209,8 +209,8 @@ TEST(one_dataset, "Eight threads append to, change, read and train on one datase
     int64_t all = THREADS * 30ll * (rounds_of(30) + 1);
     snprintf(expected, sizeof expected, "%lld", (long long)all);
     CHECK(count_of(dataset) == all, "%d instead of %d", (int)count_of(dataset), (int)all);
-    for (int patience = 0; strcmp(w->last, expected) && patience < 2000; patience++) sleep_ms(1);
-    CHECK(!strcmp(w->last, expected), "the stream says %s", w->last);
+    for (int patience = 0; !watcher_says(w, expected) && patience < 5000; patience++) sleep_ms(1);
+    CHECK(watcher_says(w, expected), "the stream says %s", w->last);
     maquette_model_wait(model, MAQUETTE_FOREVER, NULL);
     maquette_subscription_destroy(subscription), watcher_free(w), maquette_model_destroy(model);
     for (int t = 0; t < THREADS; t += 2) maquette_dataset_destroy(writers[t].dataset);

@@ -38,7 +38,7 @@ TEST(within_a_batch, "cancel is seen within a mini-batch, not only at the end of
   OK(maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
   watcher *w = watcher_new();
   maquette_subscription *subscription = watch(maquette_model_training(model), w);
-  while (!strstr(w->last, "start")) sleep_ms(1);
+  while (!watcher_says(w, "start")) sleep_ms(1);
   OK(maquette_model_cancel(model));
   FAILS(MAQUETTE_E_CANCELLED, "", maquette_model_wait(model, MAQUETTE_FOREVER, &error));
   int64_t count;
@@ -117,7 +117,7 @@ TEST(refused, "A training that can't begin leaves everything as it was, without 
   float *after = confidences_of(model, &content);
   CHECK(!memcmp(before, after, 180 * sizeof(float)));
   sleep_ms(10);
-  CHECK(w->calls == 1 && strstr(w->last, "success"), "%d calls, last %s", w->calls, w->last);
+  CHECK(w->calls == 1 && watcher_says(w, "success"), "%d calls, last %s", w->calls, w->last);
   maquette_subscription_destroy(subscription), watcher_free(w), free(before), free(after);
   maquette_model_destroy(model), rows_free(content);
 }
