@@ -87,7 +87,10 @@ test-examples: lib python-environment
 		examples/swift/.build/release/digits
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
-	Tests/sanitize.sh
+	Tests/C/sanitize.sh address
+	Tests/C/sanitize.sh thread
+	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/swift-address
+	swift test --sanitize=thread --scratch-path .build/swift-thread
 
 # A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
 python-environment: $(VENV)/.complete

@@ -39,8 +39,9 @@
  *
  * **Threads.** Every function may be called from any thread at any time, also for one and the same handle; what is
  * `const` never waits for a training. Exceptions are stated. In a callback of Maquette's every function may be called,
- * too; the only limit is stated at maquette_model_wait(). In a forked child process every function gives
- * MAQUETTE_E_FORKED, and `destroy` does nothing.
+ * too; the only limit is stated at maquette_model_wait(). In a process that was
+ * forked after the library was loaded every function gives MAQUETTE_E_FORKED, without an error object, and `destroy`
+ * does nothing; a process that it executes is free again.
  *
  * @copyright MIT licence, see LICENSE.
  */

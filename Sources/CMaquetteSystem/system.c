@@ -43,17 +43,12 @@ void maquette_system_eventfd_lower(int descriptor) {
 }
 
 static volatile _Bool is_forked;
-static int watching_error;
-static pthread_once_t watching = PTHREAD_ONCE_INIT;
 
 static void note_fork(void) { is_forked = 1; }
 
-static void watch(void) { watching_error = pthread_atfork(NULL, NULL, note_fork); }
-
-int maquette_system_watch_forks(void) {
-  pthread_once(&watching, watch);
-  return watching_error;
-}
+/* From the loading on, not from the first use: Swift's locks remember the number of the loading thread, which is another
+ * one in the child, and the first of them that two threads want there would never be free again. */
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, note_fork); }
 
 _Bool maquette_system_is_forked(void) { return is_forked; }
 

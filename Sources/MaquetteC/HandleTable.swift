@@ -47,8 +47,7 @@ enum HandleTable {
 
   /// - Returns: nil when 4 million handles are in use.
   static func insert(_ object: AnyObject, kind: UInt8) -> OpaquePointer? {
-    Fork.watch()
-    return allocation.withLock { allocation -> OpaquePointer? in
+    allocation.withLock { allocation -> OpaquePointer? in
       let index: UInt32
       if allocation.firstFree != 0 {
         index = allocation.firstFree

@@ -3,13 +3,9 @@ import Glibc
 import MaquetteFormats
 import MaquetteSystem
 
-/// Whether this process is a fork of the one that used the library first: its threads are not here, and locks may be
-/// held by them for ever.
-///
-/// A process that forks before it has used the library is none the worse: forks are watched from the first handle on.
+/// Whether this process is a fork of the one that loaded the library: its threads are not here, locks may be held by
+/// them for ever, and Swift's own know the threads by numbers that are others here.
 enum Fork {
-  static func watch() { _ = maquette_system_watch_forks() }
-
   static var isChild: Bool { maquette_system_is_forked() }
 }
 

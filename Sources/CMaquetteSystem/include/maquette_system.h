@@ -16,10 +16,7 @@ int maquette_system_eventfd(void);
 void maquette_system_eventfd_raise(int descriptor);
 void maquette_system_eventfd_lower(int descriptor);
 
-/* Notes every fork from now on; the first call counts. 0, or an error number. */
-int maquette_system_watch_forks(void);
-
-/* Whether this process was forked from one that watched. */
+/* Whether this process was forked from one that had loaded the library. */
 _Bool maquette_system_is_forked(void);
 
 /* The places of the handle table's chunks, zero at first: here, because a variable of Swift's that is set up when it is
