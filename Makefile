@@ -1,43 +1,118 @@
 # Maquette: `make demo` and `make test` install what they need themselves; `make help` lists the rest.
 
 PYTHON ?= python3
+CC := gcc
 VENV := .venv
 BUILD := build
 LIBRARY := $(BUILD)/libmaquette.so.0
 
-# What the library is linked with, and where its static form is.
-PACKAGES := libopenblas-dev libsqlite3-dev libgfortran-12-dev python3-venv gcc g++ pkg-config
-GFORTRAN_DIRECTORY = $(dir $(shell gcc -print-file-name=libgfortran.a))
-STATIC := $(CURDIR)/$(BUILD)/static
+# What the library is linked with: headers, static libraries, and what OpenBLAS itself needs.
+PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev
 
-SWIFT_STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \
+# Warnings are errors, and a module imports only what the manifest says it may.
+STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \
 	--explicit-target-dependency-import-check error
-LIBRARY_FLAGS := -c release --product maquette --disable-local-rpath --scratch-path .build/library \
-	-Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
+
+# The shared library: Swift's runtime, OpenBLAS and SQLite inside and hidden. Folders with only static libraries come
+# first in the linker's path. lld, because gold lets Swift symbols through the version script.
+STATIC := $(CURDIR)/$(BUILD)/static
+LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 	-Xlinker -L$(STATIC) -Xlinker -lgfortran -Xlinker -lquadmath \
 	-Xlinker --version-script=$(CURDIR)/Sources/MaquetteC/exports.map -Xlinker --gc-sections \
-	-Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete
+	-Xlinker --wrap=openblas_num_threads_env -Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete
 
-.PHONY: help demo test lib install lint format clean
+SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
+
+.PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
+	test-swift test-c test-python test-examples
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: lib python-environment ## learn to read handwritten digits, in Python
+	@$(VENV)/bin/python examples/python/digits.py
+
+test: test-swift test-c test-python test-examples ## every test: Swift (debug and release), C, Python, examples
 
 lib: $(LIBRARY) ## the shared library, self-contained: build/libmaquette.so.0
 
-.PHONY: FORCE
-FORCE:
+install:
+	@tools/install.sh $(PACKAGES)
 
-# SwiftPM knows what has changed; it is quick when nothing has.
-$(LIBRARY): FORCE
-	@mkdir -p $(STATIC)
-	@ln -sf $$(ls /usr/lib/*/openblas-pthread/libopenblas.a | head -n 1) $(STATIC)/libopenblas.a
-	@ln -sf $$(ls /usr/lib/*/libsqlite3.a | head -n 1) $(STATIC)/libsqlite3.a
-	@ln -sf $(GFORTRAN_DIRECTORY)libgfortran.a $(STATIC)/libgfortran.a
-	@ln -sf $(GFORTRAN_DIRECTORY)libquadmath.a $(STATIC)/libquadmath.a
+# ----------------------------------------------------------------------------------------------------------------------
+# The library
+# ----------------------------------------------------------------------------------------------------------------------
+
+$(STATIC): | install
+	@mkdir -p $@
+	@ln -sf $$(ls /usr/lib/*/openblas-pthread/libopenblas.a /usr/lib/libopenblas.a 2>/dev/null | head -n 1) $@/
+	@ln -sf $$(ls /usr/lib/*/libsqlite3.a /usr/lib/libsqlite3.a 2>/dev/null | head -n 1) $@/
+	@ln -sf $$($(CC) -print-file-name=libgfortran.a) $$($(CC) -print-file-name=libquadmath.a) $@/
+
+# SwiftPM knows what has changed, and is quick when nothing has.
+.PHONY: FORCE
+$(LIBRARY): FORCE | $(STATIC)
 	@tools/write-commit.sh Sources/CMaquetteSystem/commit.h
-	swift build $(LIBRARY_FLAGS)
+	@swift build --configuration release --product maquette --disable-local-rpath \
+		--scratch-path .build/library $(LINKING)
 	@cmp -s .build/library/release/libmaquette.so $(BUILD)/libmaquette.unstripped || { \
 		cp .build/library/release/libmaquette.so $(BUILD)/libmaquette.unstripped && \
-		strip -o $(LIBRARY) $(BUILD)/libmaquette.unstripped && \
+		strip -o $@.new $(BUILD)/libmaquette.unstripped && mv -f $@.new $@ && \
 		ln -sf libmaquette.so.0 $(BUILD)/libmaquette.so; }
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Tests
+# ----------------------------------------------------------------------------------------------------------------------
+
+strict: | install ## build with warnings as errors, and imports checked against the manifest
+	swift build --build-tests $(STRICT)
+
+test-swift: strict
+	swift test --skip-build
+	swift build --build-tests --configuration release $(STRICT)
+	swift test --skip-build --configuration release
+
+test-c: lib
+	Tests/C/run.sh $(LIBRARY)
+
+test-python: lib python-environment
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m pytest bindings/python
+
+test-examples: lib python-environment
+	@mkdir -p $(BUILD)
+	$(CC) -std=c99 -Wall -Wextra -pedantic -Werror -O2 -Iinclude examples/c/digits.c \
+		-L$(BUILD) -lmaquette -Wl,-rpath,$(CURDIR)/$(BUILD) -lm -o $(BUILD)/digits-c
+	swift build --configuration release --package-path examples/swift
+	tools/compare-examples.sh $(BUILD)/digits-c "$(VENV)/bin/python examples/python/digits.py" \
+		examples/swift/.build/release/digits
+
+sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
+	Tests/sanitize.sh
+
+# A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
+python-environment: $(VENV)/.complete
+
+$(VENV)/.complete: bindings/python/pyproject.toml
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || tools/install.sh python3-venv
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable "bindings/python[test]"
+	@touch $@
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Measuring, formatting, cleaning
+# ----------------------------------------------------------------------------------------------------------------------
+
+bench: lib ## measure side by side with scikit-learn, PyTorch, JAX and ONNX Runtime (downloads them)
+	@[ -d $(BUILD)/bench-venv ] || $(PYTHON) -m venv $(BUILD)/bench-venv
+	@$(BUILD)/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		--requirement benchmarks/requirements.txt --editable bindings/python
+	@MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(BUILD)/bench-venv/bin/python -m benchmarks
+
+lint: ## check the formatting
+	swift format lint --strict --configuration .swift-format --recursive $(SWIFT_SOURCES)
+
+format: ## format the Swift sources
+	swift format --in-place --configuration .swift-format --recursive $(SWIFT_SOURCES)
+
+clean: ## remove what was built, not what was downloaded
+	rm -rf .build $(BUILD) examples/swift/.build Sources/CMaquetteSystem/commit.h

@@ -148,8 +148,8 @@ void maquette_string_free(char *string);
 const char *maquette_version(void);
 
 /** What the library was built from and runs on.
- *  @param[out] json an object: `version`, `commit`, `swift`, `openblas`, `sqlite`, `kernels` (the instruction set in
- *              use), `threads`. Yours to free.
+ *  @param[out] json an object: `version`, `commit`, `configuration`, `compiler`, `openblas`, `sqlite`, `kernels` (the
+ *              instruction set in use), `threads`. Yours to free.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_build_info(char **json, maquette_error **error);
@@ -429,9 +429,9 @@ maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
 
 /** The parameters of a kind, enough to build a form from.
  *  @param kind e.g. "mlp-classifier".
- *  @param[out] schema {"kind": …, "description": …, "parameters": [{"name", "type", "minimum", "maximum", "values",
- *              "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice; `minimum` and
- *              `maximum` where there are any; `values` for a choice.
+ *  @param[out] schema {"kind", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
+ *              "values", "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice;
+ *              `minimum` and `maximum` where there are any; `maximumCount` for a list; `values` for a choice.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_schema(const char *kind, char **schema, maquette_error **error);

@@ -255,6 +255,31 @@ INLINE void backward_tile(const int rows, const float *panel, const float *dy, p
   }
 }
 
+enum { EIGHT = 8 };
+
+/* Eight rows, which fit the registers beside a block of transposed weights: nothing is stored in between. */
+INLINE void backward_eight(const float *weights, ptrdiff_t stride, ptrdiff_t outputs, const float *dy,
+                           const float *activation, float *dx, ptrdiff_t dx_stride) {
+  vf sum[EIGHT];
+  UNROLL for (int r = 0; r < EIGHT; r++) sum[r] = splat(0);
+  for (ptrdiff_t column = 0; column < outputs; column += LANES) {
+    vf block[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) block[i] = load(weights + column + i * stride);
+    transpose(block);
+    UNROLL for (int i = 0; i < LANES; i++) {
+      if (column + i == outputs) break;
+      UNROLL for (int r = 0; r < EIGHT; r++) {
+        sum[r] = multiply_add(splat(dy[r * stride + column + i]), block[i], sum[r]);
+      }
+    }
+  }
+  UNROLL for (int r = 0; r < EIGHT; r++) {
+    vf value = sum[r];
+    if (activation) value = load(activation + r * dx_stride) > 0 ? value : splat(0);
+    store(dx + r * dx_stride, value);
+  }
+}
+
 /* Weights are transposed 16 rows by up to 256 columns at a time: cheaper, already for 8 rows, than reducing
  * across lanes, and nobody has to keep a transposed copy up to date. */
 static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t outputs, const float *dy, ptrdiff_t rows,
@@ -262,8 +287,14 @@ static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t out
   enum { DEPTH = 256 };
   const ptrdiff_t stride = maquette_stride(outputs), dx_stride = maquette_stride(inputs);
   float panel[DEPTH * LANES] __attribute__((aligned(64)));
+  if (outputs == 0) memset(dx, 0, (size_t)(rows * dx_stride) * sizeof(float));
   for (ptrdiff_t input = 0; input < inputs; input += LANES) {
     ptrdiff_t present = inputs - input < LANES ? inputs - input : LANES;
+    if (TILE_ROWS >= EIGHT && rows == EIGHT && present == LANES) {
+      backward_eight(weights + input * stride, stride, outputs, dy, activation ? activation + input : NULL, dx + input,
+                     dx_stride);
+      continue;
+    }
     for (ptrdiff_t start = 0; start < outputs; start += DEPTH) {
       ptrdiff_t depth = outputs - start < DEPTH ? outputs - start : DEPTH;
       for (ptrdiff_t column = 0; column < depth; column += LANES) {
@@ -300,25 +331,22 @@ static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t out
 /* ---- Gradient and Adam ---------------------------------------------------------------------------------- */
 
 typedef struct {
-  vf beta1, rest1, beta2, rest2, epsilon, step, second;
+  vf beta1, beta2, epsilon, step;
 } adam_vectors;
 
 INLINE adam_vectors adam_splat(const maquette_adam *adam) {
-  return (adam_vectors){
-      splat(adam->beta1),   splat(1 - adam->beta1), splat(adam->beta2),  splat(1 - adam->beta2),
-      splat(adam->epsilon), splat(adam->step),      splat(adam->second),
-  };
+  return (adam_vectors){splat(adam->beta1), splat(adam->beta2), splat(adam->epsilon), splat(adam->step)};
 }
 
 INLINE void adam_vector(float *weights, float *first, float *second, vf gradient, const adam_vectors *adam) {
   /* Adding and taking away 2^-80 rounds what is below 1e-31 to zero: the moments of a unit that has died would
    * otherwise decay into subnormal numbers, on which many processors are a hundred times slower. */
   const vf quantum = splat(0x1p-80f);
-  vf m = multiply_add(gradient, adam->rest1, multiply_add(load(first), adam->beta1, quantum)) - quantum;
-  vf v = multiply_add(gradient * adam->rest2, gradient, multiply_add(load(second), adam->beta2, quantum)) - quantum;
+  vf m = multiply_add(load(first), adam->beta1, quantum) + gradient - quantum;
+  vf v = multiply_add(gradient, gradient, multiply_add(load(second), adam->beta2, quantum)) - quantum;
   store(first, m);
   store(second, v);
-  vf direction = m / (__builtin_elementwise_sqrt(v * adam->second) + adam->epsilon);
+  vf direction = m / (__builtin_elementwise_sqrt(v) + adam->epsilon);
   store(weights, multiply_add(-adam->step, direction, load(weights)));
 }
 
@@ -363,6 +391,29 @@ INLINE void gradient_rows(const int inputs, const float *x, ptrdiff_t x_stride, 
   }
 }
 
+/* Mini-batches of eight rows, the usual ones: their part of dy stays in registers, and every vector of weights is
+ * finished before the next begins. Only so do roots and divisions, which keep one unit busy for long, overlap with
+ * the products of the vectors that follow. The same sums as in gradient_tile. */
+INLINE void update_columns(const int vectors, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                           ptrdiff_t column, const maquette_trained *layer, const adam_vectors *adam) {
+  vf above[EIGHT * TILE_VECTORS];
+  UNROLL for (int row = 0; row < EIGHT; row++) {
+    UNROLL for (int v = 0; v < vectors; v++) above[row * vectors + v] = load(dy + row * stride + column + v * LANES);
+  }
+  for (ptrdiff_t input = 0; input < layer->inputs; input++) {
+    vf sum[TILE_VECTORS];
+    UNROLL for (int v = 0; v < vectors; v++) sum[v] = splat(0);
+    UNROLL for (int row = 0; row < EIGHT; row++) {
+      vf factor = splat(x[row * x_stride + input]);
+      UNROLL for (int v = 0; v < vectors; v++) sum[v] = multiply_add(factor, above[row * vectors + v], sum[v]);
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+      ptrdiff_t to = input * stride + column + v * LANES;
+      adam_vector(layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[v], adam);
+    }
+  }
+}
+
 INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                      ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
                      const adam_vectors *adam) {
@@ -378,6 +429,14 @@ INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdif
         adam_vector(layer->weights + at, layer->weights_first + at, layer->weights_second + at, load(part + i), adam);
       }
     }
+  }
+  if (adam && TILE_ROWS >= EIGHT && rows == EIGHT && stride < 256) {
+    ptrdiff_t column = 0;
+    for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
+      update_columns(TILE_VECTORS, x, x_stride, dy, stride, column, layer, adam);
+    }
+    for (; column < stride; column += LANES) update_columns(1, x, x_stride, dy, stride, column, layer, adam);
+    input = inputs;
   }
   /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
   const int tile = adam && TILE_ROWS > 4 ? 4 : TILE_ROWS;
@@ -422,13 +481,14 @@ INLINE vf exponential_of(vf x) {
   vf n = shifted - shift;
   vf r = multiply_add(n, splat(-0.693359375f), x);
   r = multiply_add(n, splat(2.12194440e-4f), r);
-  vf p = splat(1.0f / 5040);
-  p = multiply_add(p, r, splat(1.0f / 720));
-  p = multiply_add(p, r, splat(1.0f / 120));
-  p = multiply_add(p, r, splat(1.0f / 24));
-  p = multiply_add(p, r, splat(1.0f / 6));
-  p = multiply_add(p, r, splat(0.5f));
-  p = multiply_add(p * r, r, r) + splat(1);
+  /* By pairs, not one after the other: half as long to wait for. */
+  vf square = r * r;
+  vf high_terms = multiply_add(splat(1.0f / 5040), r, splat(1.0f / 720));
+  vf middle_terms = multiply_add(splat(1.0f / 120), r, splat(1.0f / 24));
+  vf low_terms = multiply_add(splat(1.0f / 6), r, splat(0.5f));
+  high_terms = multiply_add(high_terms, square, middle_terms);
+  high_terms = multiply_add(high_terms, square, low_terms);
+  vf p = multiply_add(high_terms, square, r) + splat(1);
   /* 2^n in two factors: n reaches from -151 to 128. */
   vi whole = __builtin_bit_cast(vi, shifted) - __builtin_bit_cast(vi, shift);
   vi half = whole >> 1;
@@ -494,13 +554,46 @@ INLINE _Bool found_before(const float *y, ptrdiff_t label, float maximum) {
   return any(found);
 }
 
+/* Several rows of one vector side by side: each is a long chain of operations that wait for one another. */
+INLINE void cross_entropy_block(const int rows, float *y, ptrdiff_t classes, const int32_t *labels, float scale,
+                                double *product, double *below, ptrdiff_t *hits) {
+  vf logits[4], maximum[4], e[4], sum[4];
+  UNROLL for (int r = 0; r < rows; r++) logits[r] = logits_at(y + r * LANES, 0, classes);
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(logits[r], halves_swapped(logits[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], quarters_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], pairs_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) maximum[r] = max_of(maximum[r], neighbours_swapped(maximum[r]));
+  UNROLL for (int r = 0; r < rows; r++) sum[r] = e[r] = exponential_of(logits[r] - maximum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += halves_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += quarters_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += pairs_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) sum[r] += neighbours_swapped(sum[r]);
+  UNROLL for (int r = 0; r < rows; r++) {
+    vi hot = lane_numbers() == (vi)labels[r];
+    float logit = y[r * LANES + labels[r]];
+    vi before = (logits[r] == maximum[r]) & (lane_numbers() < (vi)labels[r]);
+    *hits += (logit == maximum[r][0]) & !any(before);
+    *below += (double)(maximum[r][0] - logit);
+    *product *= (double)sum[r][0];
+    store(y + r * LANES, (e[r] / sum[r] - (hot ? splat(1) : splat(0))) * scale);
+  }
+}
+
 INLINE void cross_entropy_rows(float *y, ptrdiff_t rows, ptrdiff_t stride, ptrdiff_t classes, const int32_t *labels,
                                float scale, maquette_loss *loss) {
   /* -log p = log(sum) - (logit - maximum), which is finite however small p is; and the sum of the logarithms is
    * the logarithm of the product: one call of libm in place of one a row. */
   double product = 1, below = 0;
   ptrdiff_t hits = 0;
-  for (ptrdiff_t row = 0; row < rows; row++, y += stride) {
+  ptrdiff_t row = 0;
+  for (; stride == LANES && row + 4 <= rows; row += 4, y += 4 * LANES) {
+    cross_entropy_block(4, y, classes, labels + row, scale, &product, &below, &hits);
+    if (product > 1e280) {
+      below += log(product);
+      product = 1;
+    }
+  }
+  for (; row < rows; row++, y += stride) {
     ptrdiff_t label = labels[row];
     float logit = y[label], p;
     if (stride == LANES) {

@@ -42,7 +42,25 @@ void maquette_system_eventfd_lower(int descriptor) {
   (void)got;
 }
 
-int maquette_system_at_fork(void (*child)(void)) { return pthread_atfork(NULL, NULL, child); }
+static volatile _Bool is_forked;
+static int watching_error;
+static pthread_once_t watching = PTHREAD_ONCE_INIT;
+
+static void note_fork(void) { is_forked = 1; }
+
+static void watch(void) { watching_error = pthread_atfork(NULL, NULL, note_fork); }
+
+int maquette_system_watch_forks(void) {
+  pthread_once(&watching, watch);
+  return watching_error;
+}
+
+_Bool maquette_system_is_forked(void) { return is_forked; }
+
+void *maquette_system_handle_chunks(void) {
+  static _Atomic(uintptr_t) chunks[MAQUETTE_HANDLE_CHUNKS];
+  return chunks;
+}
 
 const char *maquette_system_commit(void) { return MAQUETTE_COMMIT; }
 

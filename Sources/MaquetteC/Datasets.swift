@@ -1,4 +1,5 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase (exported names are the header's)
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Exported names are the header's.
 
 public import CMaquette
 import MaquetteFormats
@@ -40,8 +41,10 @@ public func maquette_dataset_append(
   reporting(to: error) { () throws(MaquetteError) in
     let dataset = try datasets[dataset].dataset
     let view = try MatrixView(features, "features")
-    let labels = try labelColumn(labels, count: view.rows, "labels", allowsNone: true)
-    try dataset.append(try view.matrix(), labels: labels)
+    // The features first: a number of rows that can't be is found there.
+    let matrix = try view.matrix("features")
+    try dataset.append(
+      matrix, labels: try labelColumn(labels, count: view.rows, "labels", allowsNone: true))
   }
 }
 

@@ -22,18 +22,12 @@ enum HandleTable {
   private static let generationShift: UInt64 = 32
 
   private static let slotsPerChunk = 1024
-  private static let chunkCount = 4096
+  private static let chunkCount = Int(MAQUETTE_HANDLE_CHUNKS)
 
-  /// Chunks of slots, made when they are needed and never moved or freed.
-  private struct Directory: @unchecked Sendable {  // elements are atomic
-    let chunks: UnsafeMutablePointer<Atomic<UInt>>
+  /// The addresses of chunks of slots, which are made when they are needed and never moved or freed.
+  private static var chunks: UnsafeMutablePointer<Atomic<UInt>> {
+    maquette_system_handle_chunks().assumingMemoryBound(to: Atomic<UInt>.self)
   }
-
-  private static let directory: Directory = {
-    let chunks = UnsafeMutablePointer<Atomic<UInt>>.allocate(capacity: chunkCount)
-    for index in 0..<chunkCount { (chunks + index).initialize(to: Atomic<UInt>(0)) }
-    return Directory(chunks: chunks)
-  }()
 
   private struct Allocation {
     /// The next slot never used so far; 0 stays unused, so that no token is NULL.
@@ -46,14 +40,15 @@ enum HandleTable {
   private static func slot(_ index: UInt32) -> UnsafeMutablePointer<Slot>? {
     let chunk = Int(index) / slotsPerChunk
     guard chunk < chunkCount else { return nil }
-    let address = directory.chunks[chunk].load(ordering: .acquiring)
+    let address = chunks[chunk].load(ordering: .acquiring)
     guard let base = UnsafeMutablePointer<Slot>(bitPattern: address) else { return nil }
     return base + Int(index) % slotsPerChunk
   }
 
   /// - Returns: nil when 4 million handles are in use.
   static func insert(_ object: AnyObject, kind: UInt8) -> OpaquePointer? {
-    allocation.withLock { allocation -> OpaquePointer? in
+    Fork.watch()
+    return allocation.withLock { allocation -> OpaquePointer? in
       let index: UInt32
       if allocation.firstFree != 0 {
         index = allocation.firstFree
@@ -61,10 +56,10 @@ enum HandleTable {
         guard Int(allocation.next) < slotsPerChunk * chunkCount else { return nil }
         index = allocation.next
         let chunk = Int(index) / slotsPerChunk
-        if directory.chunks[chunk].load(ordering: .relaxed) == 0 {
+        if chunks[chunk].load(ordering: .relaxed) == 0 {
           let slots = UnsafeMutablePointer<Slot>.allocate(capacity: slotsPerChunk)
           for place in 0..<slotsPerChunk { (slots + place).initialize(to: Slot()) }
-          directory.chunks[chunk].store(UInt(bitPattern: slots), ordering: .releasing)
+          chunks[chunk].store(UInt(bitPattern: slots), ordering: .releasing)
         }
         allocation.next += 1
       }

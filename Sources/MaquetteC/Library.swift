@@ -1,4 +1,5 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase (exported names are the header's)
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Exported names are the header's.
 
 public import CMaquette
 import CMaquetteSystem

@@ -64,7 +64,7 @@ struct MatrixView {
 
   private static func fits(_ stride: Int, _ count: Int) -> Bool {
     let (product, overflow) = stride.multipliedReportingOverflow(by: count)
-    return !overflow && abs(product) < 1 << 62
+    return !overflow && product.magnitude < 1 << 62
   }
 
   /// The memory itself, if it is dense 32-bit floats where a float may lie.
@@ -106,6 +106,10 @@ struct MatrixView {
   /// Writes floats, which lie row after row, as the host's type.
   func write(from floats: UnsafePointer<Float>) {
     guard let data else { return }
+    if let dense {
+      dense.update(from: floats, count: rows * columns)
+      return
+    }
     for row in 0..<rows {
       let target = data + row * rowStride
       let source = floats + row * columns
@@ -131,9 +135,12 @@ struct MatrixView {
 
   /// A copy of the numbers.
   ///
-  /// - Throws: ``MaquetteError/Code/outOfMemory``.
-  func matrix() throws(MaquetteError) -> Matrix {
-    try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
+  /// - Throws: ``MaquetteError/Code/badShape`` for rows without columns, ``MaquetteError/Code/outOfMemory``.
+  func matrix(_ name: String) throws(MaquetteError) -> Matrix {
+    guard columns > 0 || rows == 0 else {
+      throw MaquetteError(.badShape, "\(name) has \(rows) rows and no columns", name: name)
+    }
+    return try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
       if let base = buffer.baseAddress { read(into: base) }
     }
   }

@@ -1,4 +1,5 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase (exported names are the header's)
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Exported names are the header's.
 
 public import CMaquette
 import MaquetteFormats
@@ -25,6 +26,14 @@ final class ModelObject: Sendable {
       throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
     }
     return classifier
+  }
+
+  /// What to predict with.
+  ///
+  /// - Throws: as ``requireClassifier()``; ``MaquetteError/Code/notTrained``.
+  func requireFitted() throws(MaquetteError) -> any FittedClassifier {
+    guard let classifier else { return try requireClassifier().ready() }
+    return try classifier.ready()
   }
 }
 
@@ -154,8 +163,9 @@ private func table(
   _ featuresName: String, _ labelsName: String
 ) throws(MaquetteError) -> InstanceTable {
   let view = try MatrixView(features, featuresName)
-  let column = try labelColumn(labels, count: view.rows, labelsName, allowsNone: false)
-  return InstanceTable(features: try view.matrix(), labels: column)
+  let matrix = try view.matrix(featuresName)
+  return InstanceTable(
+    features: matrix, labels: try labelColumn(labels, count: view.rows, labelsName, allowsNone: false))
 }
 
 @implementation @_cdecl("maquette_model_wait")
@@ -182,15 +192,15 @@ public func maquette_model_predict(
   _ confidences: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let input = try MatrixView(features, "features")
     let output = try MatrixView(confidences, "confidences")
     try output.requireWritable("confidences")
     try fitted.requireWidth(input.columns)
-    guard output.rows == input.rows, output.columns == fitted.labels.count else {
+    guard output.rows == input.rows, output.columns == fitted.labelCount else {
       throw MaquetteError(
         .badShape,
-        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labels.count) labels need \(input.rows) × \(fitted.labels.count)",
+        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labelCount) labels need \(input.rows) × \(fitted.labelCount)",
         name: "confidences")
     }
     guard input.rows > 0 else { return }
@@ -239,7 +249,7 @@ public func maquette_model_predict_json(
       throw MaquetteError(
         .badShape, "features has \(view.rows) rows; one is predicted at a time here", name: "features")
     }
-    let answers = try classifier.predict(try view.matrix())
+    let answers = try classifier.predict(try view.matrix("features"))
     prediction.pointee = try owned(answers[0].json)
   }
 }
@@ -250,9 +260,9 @@ public func maquette_model_label_count(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let count = try required(count, "count")
-    count.pointee = Int64(fitted.labels.count)
+    count.pointee = Int64(fitted.labelCount)
   }
 }
 
@@ -262,7 +272,7 @@ public func maquette_model_label(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let labels = try models[model].requireClassifier().ready().labels
+    let labels = try models[model].requireFitted().labels
     let label = try required(label, "label")
     guard index >= 0, index < labels.count else {
       throw MaquetteError(
@@ -278,7 +288,7 @@ public func maquette_model_labels(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireClassifier().ready()
+    let fitted = try models[model].requireFitted()
     let labels = try required(labels, "labels")
     labels.pointee = try owned(.array(fitted.labels.map { .string($0) }))
   }

@@ -2,20 +2,15 @@ import CMaquetteSystem
 import Glibc
 import MaquetteFormats
 import MaquetteSystem
-import Synchronization
 
 /// Whether this process is a fork of the one that used the library first: its threads are not here, and locks may be
 /// held by them for ever.
+///
+/// A process that forks before it has used the library is none the worse: forks are watched from the first handle on.
 enum Fork {
-  private static let happened = Atomic<Bool>(false)
-  private static let isRegistered: Bool = maquette_system_at_fork { Fork.note() } == 0
+  static func watch() { _ = maquette_system_watch_forks() }
 
-  private static func note() { happened.store(true, ordering: .relaxed) }
-
-  static var isChild: Bool {
-    _ = isRegistered
-    return happened.load(ordering: .relaxed)
-  }
+  static var isChild: Bool { maquette_system_is_forked() }
 }
 
 /// Runs the body of an exported function: its error becomes the status, and an object for the host that wants one.

@@ -1,4 +1,5 @@
-// swift-format-ignore-file: AlwaysUseLowerCamelCase (exported names are the header's)
+// swift-format-ignore-file: AlwaysUseLowerCamelCase
+// Exported names are the header's.
 
 public import CMaquette
 import Glibc
@@ -15,26 +16,35 @@ final class StreamObject: Sendable {
 
 /// The stream handles that belong to one model or dataset: made when they are asked for, stale when their owner goes.
 final class StreamHandles: Sendable {
-  private let handles = Mutex<[String: UInt]>([:])
+  private struct State {
+    var handles: [String: UInt] = [:]
+    var isClosed = false
+  }
+
+  private let state = Mutex(State())
 
   /// The handle of the stream of that name.
   ///
-  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  /// - Throws: ``MaquetteError/Code/outOfMemory``; ``MaquetteError/Code/badHandle`` if the owner goes meanwhile.
   func handle(
     _ name: String, _ stream: () throws(MaquetteError) -> any JSONStream
   ) throws(MaquetteError) -> OpaquePointer? {
-    try handles.withLock { (handles) throws(MaquetteError) in
-      if let known = handles[name] { return OpaquePointer(bitPattern: known) }
+    try state.withLock { (state) throws(MaquetteError) in
+      if let known = state.handles[name] { return OpaquePointer(bitPattern: known) }
+      guard !state.isClosed else {
+        throw MaquetteError(.badHandle, "the owner of this stream was destroyed")
+      }
       let handle = try streams.insert(StreamObject(try stream()))
-      handles[name] = UInt(bitPattern: handle)
+      state.handles[name] = UInt(bitPattern: handle)
       return handle
     }
   }
 
   func close() {
-    let handles = handles.withLock { handles in
-      let all = Array(handles.values)
-      handles = [:]
+    let handles = state.withLock { state in
+      let all = Array(state.handles.values)
+      state.handles = [:]
+      state.isClosed = true
       return all
     }
     for handle in handles { _ = streams.remove(OpaquePointer(bitPattern: handle)) }

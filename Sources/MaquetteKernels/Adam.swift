@@ -8,6 +8,7 @@ package struct Adam: Sendable {
   package let beta2: Double
   /// Steps begun since the moments were zero.
   package private(set) var steps = 0
+  package let epsilon: Double
   private(set) var coefficients: maquette_adam
   private var power1 = 1.0
   private var power2 = 1.0
@@ -18,8 +19,8 @@ package struct Adam: Sendable {
     self.learningRate = learningRate
     self.beta1 = beta1
     self.beta2 = beta2
-    coefficients = maquette_adam(
-      beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), step: 0, second: 1)
+    self.epsilon = epsilon
+    coefficients = maquette_adam(beta1: Float(beta1), beta2: Float(beta2), epsilon: Float(epsilon), step: 0)
   }
 
   /// Begins the next step: once per mini-batch, before the layers are updated.
@@ -27,11 +28,12 @@ package struct Adam: Sendable {
     steps += 1
     power1 *= beta1
     power2 *= beta2
-    coefficients.step = Float(learningRate / (1 - power1))
-    coefficients.second = Float(1 / (1 - power2))
+    let scale = ((1 - beta2) / (1 - power2)).squareRoot()
+    coefficients.step = Float(learningRate * (1 - beta1) / (1 - power1) / scale)
+    coefficients.epsilon = Float(epsilon / scale)
   }
 
-  /// Applies the step to `count` parameters, a multiple of 16, and their moments.
+  /// Applies the step to `count` parameters, a multiple of 16, and their moments, which are kept divided by 1 − β.
   package func apply(
     to weights: UnsafeMutablePointer<Float>, first: UnsafeMutablePointer<Float>,
     second: UnsafeMutablePointer<Float>, gradient: UnsafePointer<Float>, count: Int,

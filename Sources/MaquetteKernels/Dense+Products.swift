@@ -56,7 +56,7 @@ extension Dense {
       count: stride, using: variant)
   }
 
-  static func forwardByProduct(
+  package static func forwardByProduct(
     _ layer: DenseLayer, x: UnsafePointer<Float>, xStride: Int, rows: Int,
     into y: UnsafeMutablePointer<Float>
   ) {
@@ -78,7 +78,7 @@ extension Dense {
     }
   }
 
-  static func gradientByProduct(
+  package static func gradientByProduct(
     x: UnsafePointer<Float>, xStride: Int, dy: UnsafePointer<Float>, rows: Int, inputs: Int, outputs: Int,
     dw: UnsafeMutablePointer<Float>, db: UnsafeMutablePointer<Float>, using variant: KernelVariant = .best
   ) {

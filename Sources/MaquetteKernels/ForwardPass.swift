@@ -77,24 +77,30 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
     }
   }
 
+  /// Goes through all layers with a few rows at a time, whose activations stay in the first-level cache.
   private func predictBlock(
     _ x: UnsafePointer<Float>, xStride: Int, rows: Int, into y: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
-    let scratch = try FloatBuffer(zeros: 2 * rows * widest)
-    let halves = [scratch.pointer, scratch.pointer + rows * widest]
-    var from = x
-    var stride = xStride
-    for (index, layer) in descriptors.enumerated() {
-      let to = halves[index % 2]
-      withUnsafePointer(to: layer) { variant.table.pointee.dense_forward($0, from, stride, rows, to) }
-      from = UnsafePointer(to)
-      stride = Dense.stride(of: layer.outputs)
+    let atOnce = min(rows, 32)
+    let scratch = try FloatBuffer(zeros: 2 * atOnce * widest)
+    defer { withExtendedLifetime(scratch) {} }
+    var done = 0
+    while done < rows {
+      let count = min(atOnce, rows - done)
+      var from = x + done * xStride
+      var stride = xStride
+      for (index, layer) in descriptors.enumerated() {
+        let to = scratch.pointer + index % 2 * atOnce * widest
+        withUnsafePointer(to: layer) { variant.table.pointee.dense_forward($0, from, stride, count, to) }
+        from = UnsafePointer(to)
+        stride = Dense.stride(of: layer.outputs)
+      }
+      let last = scratch.pointer + (descriptors.count - 1) % 2 * atOnce * widest
+      if softmax { Softmax.apply(to: last, rows: count, classes: outputs, using: variant) }
+      for row in 0..<count {
+        (y + (done + row) * outputs).update(from: last + row * stride, count: outputs)
+      }
+      done += count
     }
-    let last = halves[(descriptors.count - 1) % 2]
-    if softmax { Softmax.apply(to: last, rows: rows, classes: outputs, using: variant) }
-    for row in 0..<rows {
-      (y + row * outputs).update(from: last + row * stride, count: outputs)
-    }
-    withExtendedLifetime(scratch) {}
   }
 }

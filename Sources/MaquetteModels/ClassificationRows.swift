@@ -42,7 +42,8 @@ struct ClassificationRows: Sendable {
     }
     guard labels.count > 1 else {
       throw MaquetteError(
-        .oneLabel, "all \(codes.count) rows have the label \"\(labels[0])\"; telling apart needs two or more",
+        .oneLabel,
+        "all \(codes.count) rows have the label \(quoted(labels[0])); telling apart needs two or more",
         name: labels[0])
     }
     features = table.features

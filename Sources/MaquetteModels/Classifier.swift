@@ -51,6 +51,8 @@ public protocol Classifier: Model {
 public protocol FittedClassifier: AnyObject, Sendable {
   /// In the order of the columns of the confidences.
   var labels: [String] { get }
+  /// How many labels there are: the width of the confidences.
+  var labelCount: Int { get }
   /// The width of the rows it takes.
   var features: Int { get }
 
@@ -78,7 +80,7 @@ extension Classifier {
 
   /// Starts a training on a matrix and a label for each of its rows, and returns at once.
   ///
-  /// - Throws: as ``train(on:validatingOn:)-7q0v7``.
+  /// - Throws: as ``Model/train(on:validatingOn:)``, and at once what is wrong with the rows.
   public func train(on features: Matrix, labels: [String]) throws(MaquetteError) {
     try train(on: InstanceTable(features: features, labels: LabelColumn(labels)), validatingOn: nil)
   }
@@ -102,7 +104,7 @@ extension Classifier {
 
   /// The label of each row, with the confidences of all.
   ///
-  /// - Throws: as ``predict(_:)-([Float])``.
+  /// - Throws: as for one row.
   public func predict(_ features: Matrix) throws(MaquetteError) -> [Classification] {
     let fitted = try ready()
     let confidences = try fitted.confidences(of: features)
@@ -113,7 +115,7 @@ extension Classifier {
 
   /// The confidences of the labels for each row: [rows, labels].
   ///
-  /// - Throws: as ``predict(_:)-([Float])``.
+  /// - Throws: as for one row.
   public func confidences(of features: Matrix) throws(MaquetteError) -> Matrix {
     try ready().confidences(of: features)
   }
@@ -123,7 +125,7 @@ extension FittedClassifier {
   func confidences(of rows: Matrix) throws(MaquetteError) -> Matrix {
     try requireWidth(rows.columns)
     try rows.requireFinite()
-    return try Matrix(rows: rows.rows, columns: labels.count) { (output) throws(MaquetteError) in
+    return try Matrix(rows: rows.rows, columns: labelCount) { (output) throws(MaquetteError) in
       try rows.withUnsafeBufferPointer { (input) throws(MaquetteError) in
         guard let input = input.baseAddress, let output = output.baseAddress, rows.rows > 0 else { return }
         try predict(input, count: rows.rows, into: output)

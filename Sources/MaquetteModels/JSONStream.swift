@@ -12,7 +12,7 @@ public protocol JSONStream: Sendable {
   /// - Throws: ``MaquetteError/Code/readOnly`` where only Maquette does, ``MaquetteError/Code/badParameter``.
   func set(_ json: JSON) throws(MaquetteError)
 
-  /// As ``Stream/subscribe(events:end:)``; the JSON is made on the delivery thread, not on the sender's.
+  /// As ``Stream/subscribeToEvents(_:end:)``; the JSON is made on the delivery thread, not on the sender's.
   func subscribe(
     _ receive: @escaping @Sendable (JSONEvent) -> Void, end: @escaping @Sendable () -> Void
   ) -> any JSONSubscription
@@ -65,8 +65,8 @@ public struct JSONValueStream<Value: Sendable>: JSONStream {
     _ receive: @escaping @Sendable (JSONEvent) -> Void, end: @escaping @Sendable () -> Void
   ) -> any JSONSubscription {
     let convert = convert
-    let subscription = stream.subscribe(
-      events: { receive(JSONEvent(json: convert($0.value), sequence: $0.sequence, dropped: $0.dropped)) },
+    let subscription = stream.subscribeToEvents(
+      { receive(JSONEvent(json: convert($0.value), sequence: $0.sequence, dropped: $0.dropped)) },
       end: end)
     return JSONValueSubscription(subscription: subscription, convert: convert)
   }

@@ -76,6 +76,8 @@ extension Model {
     try trainer.exclusively { () throws(MaquetteError) in
       trainingStream.set(TrainingStatus(.loading))
       do throws(MaquetteError) {
+        // Asking for a service makes it; reading must not write.
+        guard try store.services().contains(Self.service) else { throw Self.missing(idOrName) }
         let service = try store.service(Self.service)
         let document = try Self.document(idOrName, in: service)
         try restore(try Self.archive(of: document, in: service))
@@ -97,9 +99,12 @@ extension Model {
       return try service.get(idOrName)
     } catch  where error.code == .notFound {
       if let document = try service.newest(named: idOrName) { return document }
-      throw MaquetteError(
-        .notFound, "no saved \(kind) has the id or the name \"\(idOrName)\"", name: idOrName)
+      throw missing(idOrName)
     }
+  }
+
+  private static func missing(_ idOrName: String) -> MaquetteError {
+    MaquetteError(.notFound, "no saved \(kind) has the id or the name \(quoted(idOrName))", name: idOrName)
   }
 
   private static func archive(of document: JSONObject, in service: Service) throws(MaquetteError)
@@ -124,7 +129,7 @@ extension ModelArchive {
   func require(format expected: String) throws(MaquetteError) {
     guard format == expected else {
       throw MaquetteError(
-        .badFormat, "the stored model has the format \"\(format)\", not \"\(expected)\"", name: format)
+        .badFormat, "the stored model has the format \(quoted(format)), not \"\(expected)\"", name: format)
     }
   }
 

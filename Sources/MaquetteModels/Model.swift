@@ -103,7 +103,8 @@ extension Model {
     guard let parameter = parameters.first(where: { $0.name == name }) else {
       throw MaquetteError(
         .unknownParameter,
-        "\(Self.kind) has no parameter \"\(name)\"; it has " + parameters.map(\.name).joined(separator: ", "),
+        "\(Self.kind) has no parameter \(quoted(name)); it has "
+          + parameters.map(\.name).joined(separator: ", "),
         name: name)
     }
     return parameter

@@ -12,7 +12,7 @@ public enum ModelKinds {
     guard let kind = all.first(where: { $0.kind == name }) else {
       throw MaquetteError(
         .unknownKind,
-        "there is no kind of model \"\(name)\"; there is " + all.map { $0.kind }.joined(separator: ", "),
+        "there is no kind of model \(quoted(name)); there is " + all.map { $0.kind }.joined(separator: ", "),
         name: name)
     }
     return kind

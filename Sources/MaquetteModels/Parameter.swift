@@ -38,13 +38,16 @@ public struct ParameterBounds: Sendable {
   public var maximum: Double?
   /// Numbers outside are taken as the nearest inside, instead of being refused.
   public var isClamping = false
+  /// How many elements a list may have.
+  public var maximumCount: Int?
 
   public init() {}
 
-  public init(_ range: ClosedRange<Double>, clamping: Bool = false) {
+  public init(_ range: ClosedRange<Double>, clamping: Bool = false, maximumCount: Int? = nil) {
     minimum = range.lowerBound
     maximum = range.upperBound
     isClamping = clamping
+    self.maximumCount = maximumCount
   }
 }
 
@@ -125,6 +128,7 @@ extension Parameter {
 
   private func check(_ value: Value) throws(MaquetteError) -> Value {
     let value = bounds.isClamping ? value.clamped(to: bounds) : value
+    guard value.numbers.count <= bounds.maximumCount ?? .max else { throw refusal(of: value.json) }
     for number in value.numbers {
       guard number >= bounds.minimum ?? number, number <= bounds.maximum ?? number else {
         throw refusal(of: value.json)
@@ -149,6 +153,7 @@ extension Parameter {
       }
     guard let minimum = bounds.minimum, let maximum = bounds.maximum, !bounds.isClamping else { return type }
     return "\(type) from \(JSON(minimum)) to \(JSON(maximum))"
+      + (bounds.maximumCount.map { ", at most \($0) of them" } ?? "")
   }
 }
 
@@ -183,6 +188,7 @@ extension Parameter: AnyParameter {
     var object: JSONObject = ["name": .string(name), "type": .string(Value.typeName)]
     if let minimum = bounds.minimum { object["minimum"] = JSON(minimum) }
     if let maximum = bounds.maximum { object["maximum"] = JSON(maximum) }
+    if let count = bounds.maximumCount { object["maximumCount"] = JSON(count) }
     if !Value.choices.isEmpty { object["values"] = .array(Value.choices.map { .string($0) }) }
     object["default"] = defaultValue.json
     object["description"] = .string(summary)

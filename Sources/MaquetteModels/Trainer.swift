@@ -22,7 +22,8 @@ public final class Trainer: Sendable {
     self.statuses = statuses
   }
 
-  public var isTraining: Bool { state.withLock { $0.isRunning } }
+  /// Whether a training or a loading goes on; not any more when its last event is heard.
+  public var isTraining: Bool { state.withLock { $0.isRunning && !$0.isFinishing } }
 
   /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event.
   ///

@@ -6,33 +6,53 @@ enum Delivery {
   private struct State {
     var jobs: ArraySlice<@Sendable () -> Void> = []
     var idleThreads = 0
+    var threads = 0
   }
 
   private static let state = Monitor(State())
   /// Milliseconds a thread waits for more work before it ends.
   private static let patience: Int64 = 2000
+  /// Threads that wait for more work at one moment; others end when they have none.
+  private static let mostIdleThreads = 2
 
-  static func run(_ job: @escaping @Sendable () -> Void) {
+  /// - Returns: false, and the job is not run, when there is no thread for it and none can be started.
+  static func run(_ job: @escaping @Sendable () -> Void) -> Bool {
     let needsThread = state.change { state -> Bool in
       state.jobs.append(job)
       guard state.jobs.count > state.idleThreads else { return false }
       state.idleThreads += 1
+      state.threads += 1
       return true
     }
-    guard needsThread else { return }
+    guard needsThread else { return true }
     do throws(MaquetteError) {
       try Thread.start("maquette-events") { work() }
+      return true
     } catch {
-      // A busy thread will come to the job; if there is none, the next event tries again.
-      state.withLock { $0.idleThreads -= 1 }
       Log.error("events are delayed: \(error.message)")
+      return state.withLock { state in
+        state.idleThreads -= 1
+        state.threads -= 1
+        // A busy thread will come to the job.
+        guard state.threads == 0 else { return true }
+        _ = state.jobs.popLast()
+        return false
+      }
     }
   }
 
   private static func work() {
     while let job = nextJob() {
       job()
-      state.withLock { $0.idleThreads += 1 }
+      let isNeeded = state.withLock { state -> Bool in
+        guard state.idleThreads < mostIdleThreads || !state.jobs.isEmpty else {
+          state.threads -= 1
+          return false
+        }
+        state.idleThreads += 1
+        return true
+      }
+      guard isNeeded else { return }
     }
   }
 
@@ -43,6 +63,7 @@ enum Delivery {
     return state.withLock { state in
       if let job = take(&state) { return job }
       state.idleThreads -= 1
+      state.threads -= 1
       return nil
     }
   }

@@ -77,7 +77,8 @@ final class Mailbox<Value: Sendable>: Sendable {
       raiseDescriptor(state)
       return schedule(&state)
     }
-    if needsDelivery { Delivery.run { self.deliver() } }
+    // Without a thread the events stay here, until the next one tries again.
+    if needsDelivery, !Delivery.run({ self.deliver() }) { state.change { $0.isScheduled = false } }
   }
 
   func close() {
@@ -86,7 +87,8 @@ final class Mailbox<Value: Sendable>: Sendable {
       raiseDescriptor(state)
       return schedule(&state)
     }
-    if needsDelivery { Delivery.run { self.deliver() } }
+    // Without a thread here and now: there is no later in which the subscriber could be told.
+    if needsDelivery, !Delivery.run({ self.deliver() }) { deliver() }
   }
 
   /// Whether a delivery thread is to be sent for; with the lock held.
@@ -150,7 +152,7 @@ final class Mailbox<Value: Sendable>: Sendable {
   func waitUntilDelivered(upTo sequence: UInt64, until deadline: Deadline) -> Bool {
     guard receive != nil else { return true }
     return state.wait(until: deadline) { state -> Bool? in
-      if state.isCancelled || state.hasEnded { return true }
+      if state.isCancelled || state.hasEnded || !state.isScheduled { return true }
       if let first = state.events.first, first.sequence <= sequence { return nil }
       return state.deliveringThread == 0 ? true : nil
     } ?? false

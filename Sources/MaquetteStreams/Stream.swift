@@ -251,7 +251,7 @@ public final class Stream<Value: Sendable>: Sendable {
   /// ``Event/dropped``. The final event of a training is never merged away.
   @discardableResult
   public func subscribe(_ receive: @escaping @Sendable (Value) -> Void) -> Subscription<Value> {
-    subscribe(events: { receive($0.value) })
+    subscribeToEvents { receive($0.value) }
   }
 
   /// As ``subscribe(_:)``, with the events' numbers.
@@ -259,8 +259,8 @@ public final class Stream<Value: Sendable>: Sendable {
   /// - Parameter end: called exactly once, after the last call of `receive`, whether the subscription was cancelled
   ///   or the stream ended.
   @discardableResult
-  public func subscribe(
-    events receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
+  public func subscribeToEvents(
+    _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Subscription<Value> {
     makeQueue(receive: receive, end: end)
   }
@@ -275,8 +275,8 @@ extension Stream {
   /// The events as an asynchronous sequence, which ends with the stream.
   public var values: AsyncStream<Value> {
     AsyncStream { continuation in
-      let subscription = subscribe(
-        events: { continuation.yield($0.value) }, end: { continuation.finish() })
+      let subscription = subscribeToEvents(
+        { continuation.yield($0.value) }, end: { continuation.finish() })
       continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
     }
   }

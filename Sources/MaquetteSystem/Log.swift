@@ -20,10 +20,14 @@ public enum Log {
 
   /// Sends every message of `level` and graver to `sink`, on the thread that logs; nil makes the log silent again.
   public static func set(level: Level, sink: Sink?) {
-    state.withLock {
-      $0.level = level
-      $0.sink = sink
+    let previous = state.withLock { state in
+      let previous = state.sink
+      state.level = level
+      state.sink = sink
+      return previous
     }
+    // Goes here at the earliest, outside of the lock: what it holds may log as it goes.
+    withExtendedLifetime(previous) {}
     threshold.store(sink == nil ? 0 : level.rawValue, ordering: .releasing)
   }
 

@@ -9,10 +9,11 @@ public struct MaquetteError: Error, Sendable, Equatable {
   /// The offending name: a parameter, a kind, a field, a path, a label; empty where there is none.
   public let name: String
 
+  /// What is longer than a person would read is cut: a host may have passed megabytes.
   public init(_ code: Code, _ message: String, name: String = "") {
     self.code = code
-    self.message = message
-    self.name = name
+    self.message = shortened(message, to: 1000)
+    self.name = shortened(name, to: 200)
   }
 
   /// A kind of failure. New ones may be added; a number is never used again for something else.
@@ -89,4 +90,11 @@ extension MaquetteError.Code {
 
 extension MaquetteError: CustomStringConvertible {
   public var description: String { message }
+}
+
+/// The text in quotes, cut to what fits into a message.
+package func quoted(_ text: String) -> String { "\"" + shortened(text, to: 80) + "\"" }
+
+private func shortened(_ text: String, to limit: Int) -> String {
+  text.utf8.count <= limit ? text : String(text.prefix(limit)) + "…"
 }

@@ -12,8 +12,9 @@ package final class Published<Value: AnyObject & Sendable>: @unchecked Sendable 
   private let active = Atomic<Int>(0)
   private let firstReaders = Atomic<Int>(0)
   private let secondReaders = Atomic<Int>(0)
-  private var first: Value?
-  private var second: Value?
+  // The protocol excludes what the runtime would check at every access.
+  @exclusivity(unchecked) private var first: Value?
+  @exclusivity(unchecked) private var second: Value?
   private let writing = Mutex(())
 
   package init(_ value: Value? = nil) {

@@ -15,8 +15,8 @@ package enum Thread {
     pthread_attr_init(&attributes)
     defer { pthread_attr_destroy(&attributes) }
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-    // Half a megabyte is enough for the deepest JSON and for SQLite; the default of 8 is a lot for a device.
-    pthread_attr_setstacksize(&attributes, 1 << 19)
+    // The stack keeps the system's default size: hosts' callbacks run on it, and a language with deep recursion
+    // counts on as much. Only what is touched takes memory.
 
     var all = sigset_t()
     var before = sigset_t()

@@ -289,7 +289,7 @@ TEST(library, "Version, build information and threads are what the header says")
   snprintf(version, sizeof version, "%d.%d.%d", MAQUETTE_VERSION_MAJOR, MAQUETTE_VERSION_MINOR, MAQUETTE_VERSION_PATCH);
   CHECK(!strcmp(version, MAQUETTE_VERSION));
   OK(maquette_build_info(&info, &error));
-  const char *const keys[] = {"version", "commit", "swift", "openblas", "sqlite", "kernels", "threads"};
+  const char *const keys[] = {"version", "commit", "configuration", "compiler", "openblas", "sqlite", "kernels", "threads"};
   for (size_t i = 0; i < COUNT(keys); i++) {
     char quoted[32];
     snprintf(quoted, sizeof quoted, "\"%s\":", keys[i]);

@@ -70,7 +70,7 @@ static void training_step(const maquette_kernels *kernels, fixture *f) {
   const float *x = f->x + batch_at * FEATURES;
   const int32_t *labels = f->labels + batch_at;
   batch_at = (batch_at + BATCH) % 512;
-  maquette_adam adam = {0.9f, 0.999f, 1e-7f, 1e-3f, 1};
+  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 3e-3f};
   maquette_loss loss = {0, 0};
   forward(kernels, f, x, BATCH);
   kernels->cross_entropy(f->outputs[2], BATCH, CLASSES, labels, 1.0f / BATCH, &loss);
@@ -91,13 +91,13 @@ static void backward_batch(const maquette_kernels *kernels, fixture *f) {
   kernels->dense_backward(f->trained[1].weights, 64, 32, f->gradients[1], BATCH, f->outputs[0], f->gradients[0]);
 }
 static void update_batch(const maquette_kernels *kernels, fixture *f) {
-  maquette_adam adam = {0.9f, 0.999f, 1e-7f, 0, 1};
+  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 0};
   kernels->dense_update(&f->trained[2], f->outputs[1], 32, f->outputs[2], BATCH, &adam);
   kernels->dense_update(&f->trained[1], f->outputs[0], 64, f->gradients[1], BATCH, &adam);
   kernels->dense_update(&f->trained[0], f->x, FEATURES, f->gradients[0], BATCH, &adam);
 }
 static void adam_only(const maquette_kernels *kernels, fixture *f) {
-  maquette_adam adam = {0.9f, 0.999f, 1e-7f, 0, 1};
+  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 0};
   kernels->adam(f->trained[0].weights, f->trained[0].weights_first, f->trained[0].weights_second, f->x, 4096, &adam);
 }
 static void gradient_only(const maquette_kernels *kernels, fixture *f) {

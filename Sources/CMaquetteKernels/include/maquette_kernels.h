@@ -36,11 +36,13 @@ typedef struct maquette_layer {
 } maquette_layer;
 
 /* One step of Adam: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, with epsilon outside of the
- * root as Keras has it. w -= step * m / (sqrt(v * second) + epsilon). */
+ * root as Keras has it. All factors that are the same for every weight are gathered in two, so that
+ *   m = beta1 m + g,  v = beta2 v + g^2,  w -= step * m / (sqrt(v) + epsilon)
+ * where m and v are the moments divided by 1 - beta1 and 1 - beta2. With c = sqrt((1 - beta2) / (1 - beta2^t)): */
 typedef struct maquette_adam {
-  float beta1, beta2, epsilon;
-  float step;   /* learning rate / (1 - beta1^t) */
-  float second; /* 1 / (1 - beta2^t) */
+  float beta1, beta2;
+  float epsilon; /* Adam's / c */
+  float step;    /* learning rate * (1 - beta1) / (1 - beta1^t) / c */
 } maquette_adam;
 
 /* The parameters of a layer and Adam's two moments of each, in the layouts above. */

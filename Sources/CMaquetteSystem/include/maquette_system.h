@@ -16,8 +16,16 @@ int maquette_system_eventfd(void);
 void maquette_system_eventfd_raise(int descriptor);
 void maquette_system_eventfd_lower(int descriptor);
 
-/* Registers `child` to run in every forked child. */
-int maquette_system_at_fork(void (*child)(void));
+/* Notes every fork from now on; the first call counts. 0, or an error number. */
+int maquette_system_watch_forks(void);
+
+/* Whether this process was forked from one that watched. */
+_Bool maquette_system_is_forked(void);
+
+/* The places of the handle table's chunks, zero at first: here, because a variable of Swift's that is set up when it is
+ * first used asks every time whether it was. */
+enum { MAQUETTE_HANDLE_CHUNKS = 4096 };
+void *maquette_system_handle_chunks(void);
 
 /* The commit the library was built from, "unknown" outside of `make`, and the C compiler. Static. */
 const char *maquette_system_commit(void);

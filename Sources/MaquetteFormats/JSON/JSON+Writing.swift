@@ -39,7 +39,7 @@ extension JSON: CustomStringConvertible {
   }
 
   private static func write(_ value: Double, to output: inout [UInt8]) {
-    if let whole = Int(exactly: value), abs(whole) < 1 << 53 {
+    if let whole = Int(exactly: value), whole.magnitude < 1 << 53 {
       // -0.0 has no integer of its own.
       output.append(contentsOf: (whole == 0 && value.sign == .minus ? "-0.0" : String(whole)).utf8)
     } else if value.isFinite {

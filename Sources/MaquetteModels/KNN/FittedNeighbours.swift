@@ -12,16 +12,18 @@ final class FittedNeighbours: FittedClassifier {
   private let index: NeighbourIndex
   private let scratch: ScratchPool
 
+  var labelCount: Int { labels.count }
   var features: Int { rows.columns }
 
   init(
-    features: Matrix, codes: [Int32], labels: [String], settings: KNNClassifier.Settings
+    features: Matrix, codes: [Int32], labels: [String], settings: KNNClassifier.Settings,
+    run: TrainingRun? = nil
   ) throws(MaquetteError) {
     rows = features
     self.codes = codes
     self.labels = labels
     self.settings = settings
-    index = try NeighbourIndex(features, metric: settings.metric.searchMetric)
+    index = try NeighbourIndex(features, metric: settings.metric.searchMetric, run: run)
     scratch = ScratchPool(bytes: index.scratchBytes(k: min(settings.k, features.rows)))
   }
 

@@ -71,10 +71,9 @@ public final class KNNClassifier: LearningClassifier, @unchecked Sendable {  // 
     _ rows: ClassificationRows, validation: ClassificationRows?, settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
     training = TrainingStatus(.start, epochs: 1)
-    try run.checkCancellation()
     try publish(
       FittedNeighbours(
-        features: rows.features, codes: rows.codes, labels: rows.labels, settings: settings))
+        features: rows.features, codes: rows.codes, labels: rows.labels, settings: settings, run: run))
     return TrainingStatus(.success)
   }
 

@@ -15,17 +15,19 @@ final class NeighbourIndex: Sendable {
   private let metric: Metric
   private let panels: FloatBuffer
 
-  /// - Throws: ``MaquetteError/Code/outOfMemory``.
-  init(_ matrix: Matrix, metric: Metric) throws(MaquetteError) {
+  /// - Parameter run: the training this is a part of, if any.
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
+  init(_ matrix: Matrix, metric: Metric, run: TrainingRun? = nil) throws(MaquetteError) {
     rows = matrix.rows
     features = matrix.columns
     self.metric = metric
     panels = try FloatBuffer(zeros: NearestNeighbours.packedCount(rows: rows, features: features))
     // Row by row through a small buffer: the rows of a whole copy would be read again from memory.
     let row = try FloatBuffer(zeros: features)
-    matrix.withUnsafeBufferPointer { values in
+    try matrix.withUnsafeBufferPointer { (values) throws(MaquetteError) in
       guard let values = values.baseAddress else { return }
       for index in 0..<rows {
+        if index % 256 == 0 { try run?.checkCancellation() }
         var source = values + index * features
         if metric == .cosine {
           Normalisation.unitLength(

@@ -12,7 +12,7 @@ public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // 
   public static let summary = "Learns to tell labels apart with a small neural network."
   public static let service = "tfjs-models"
 
-  @Parameter("layers", .init(1...16_384), "The number of units of each hidden layer, at most 32 layers.")
+  @Parameter("layers", .init(1...16_384, maximumCount: 32), "The number of units of each hidden layer.")
   public var layers = [64, 32]
 
   @Parameter("epochs", .init(1...1_000_000), "How many times the training goes through all training rows.")
@@ -73,13 +73,8 @@ public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // 
   }
 
   func checkedSettings() throws(MaquetteError) -> Settings {
-    let layers = try _layers.checked()
-    guard layers.count <= 32 else {
-      throw MaquetteError(
-        .badParameter, "layers can't have \(layers.count) elements: at most 32 hidden layers", name: "layers")
-    }
     return Settings(
-      layers: layers, epochs: try _epochs.checked(), batchSize: try _batchSize.checked(),
+      layers: try _layers.checked(), epochs: try _epochs.checked(), batchSize: try _batchSize.checked(),
       validationSplit: try _validationSplit.checked(), learningRate: try _learningRate.checked(),
       seed: try _seed.checked())
   }
@@ -87,12 +82,12 @@ public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // 
   func learn(
     _ rows: ClassificationRows, validation: ClassificationRows?, settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
-    let training = try NetworkTraining(rows, validation: validation, settings: settings)
+    let training = try NetworkTraining(rows, validation: validation, settings: settings, run: run)
     self.training = TrainingStatus(.start, epochs: settings.epochs)
     var history = TrainingHistory()
     for epoch in 1...settings.epochs {
-      let figures = try training.epoch(run)
-      published.publish(try training.network())
+      let (network, figures) = try training.epoch()
+      published.publish(network)
       history.append(figures)
       self.training = TrainingStatus(
         .epoch, epoch: epoch, epochs: settings.epochs, data: figures.json)

@@ -4,14 +4,17 @@ import MaquetteSystem
 /// A fitted classifier network: dense layers with ReLU between them and a softmax behind them. Immutable.
 final class Network: FittedClassifier {
   let labels: [String]
+  // Stored, for the sake of a single prediction: to ask an array or another object takes nanoseconds.
+  let labelCount: Int
+  let features: Int
   let pass: ForwardPass
-
-  var features: Int { pass.inputs }
 
   /// - Parameter layers: at least one, each as wide as the one before gives out, the last as wide as there are labels.
   init(labels: [String], layers: [ForwardPass.Layer]) {
     self.labels = labels
+    labelCount = labels.count
     pass = ForwardPass(layers, softmax: true)
+    features = pass.inputs
   }
 
   func predict(

@@ -7,6 +7,7 @@ import MaquetteSystem
 /// The numerics are Marcelle's, which are TensorFlow.js's: Adam (β 0.9 and 0.999, ε 1e-7) on the categorical cross
 /// entropy, the rows in a new order every epoch.
 final class NetworkTraining {
+  private let run: TrainingRun
   private let rows: ClassificationRows
   private let validation: ClassificationRows?
   private let layers: [TrainableLayer]
@@ -24,10 +25,12 @@ final class NetworkTraining {
   private let products: FloatBuffer?
 
   /// - Parameter validation: rows to validate with; nil: the share of `rows` that the settings say.
-  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
   init(
-    _ rows: ClassificationRows, validation: ClassificationRows?, settings: MLPClassifier.Settings
+    _ rows: ClassificationRows, validation: ClassificationRows?, settings: MLPClassifier.Settings,
+    run: TrainingRun
   ) throws(MaquetteError) {
+    self.run = run
     self.rows = rows
     random = Random(seed: UInt64(settings.seed))
     adam = Adam(learningRate: settings.learningRate)
@@ -47,7 +50,8 @@ final class NetworkTraining {
     for index in 1..<widths.count {
       layers.append(
         try TrainableLayer(
-          inputs: widths[index - 1], outputs: widths[index], relu: index + 1 < widths.count, random: &random))
+          inputs: widths[index - 1], outputs: widths[index], relu: index + 1 < widths.count, random: &random,
+          run: run))
     }
     self.layers = layers
 
@@ -83,8 +87,9 @@ final class NetworkTraining {
 
   /// Goes through all training rows once, in a new order.
   ///
+  /// - Returns: the network as it is then, and the figures of the epoch.
   /// - Throws: ``MaquetteError/Code/cancelled``, within one mini-batch; ``MaquetteError/Code/diverged``.
-  func epoch(_ run: TrainingRun) throws(MaquetteError) -> EpochFigures {
+  func epoch() throws(MaquetteError) -> (Network, EpochFigures) {
     random.shuffle(&order)
     var sum = LossSum()
     var first = 0
@@ -98,12 +103,14 @@ final class NetworkTraining {
     guard sum.loss.isFinite, layers.allSatisfy(\.isFinite) else {
       throw MaquetteError(
         .diverged,
-        "the training diverged: its loss is no finite number any more; a learningRate smaller than \(adam.learningRate), or features of a smaller range, may help",
+        "the training diverged: its loss or its weights are no finite numbers any more; a learningRate smaller than \(adam.learningRate), or features of a smaller range, may help",
         name: "learningRate")
     }
     let count = Double(order.count)
-    return EpochFigures(
-      loss: sum.loss / count, accuracy: sum.measured / count, validation: try validate(run))
+    let network = try network()
+    let figures = EpochFigures(
+      loss: sum.loss / count, accuracy: sum.measured / count, validation: try validate(network))
+    return (network, figures)
   }
 
   /// Copies the rows and labels of a mini-batch together.
@@ -153,28 +160,44 @@ final class NetworkTraining {
   }
 
   /// Mean loss and accuracy over the validation rows; nil without any.
-  private func validate(_ run: TrainingRun) throws(MaquetteError) -> (loss: Double, accuracy: Double)? {
+  ///
+  /// - Throws: ``MaquetteError/Code/cancelled``, within a block of rows.
+  private func validate(_ network: Network) throws(MaquetteError) -> (loss: Double, accuracy: Double)? {
     guard let validation else { return nil }
-    try run.checkCancellation()
-    let confidences = try network().confidences(of: validation.features)
-    let classes = rows.labels.count
+    let confidences = try FloatBuffer(zeros: Self.rowsPerBlock * rows.labels.count)
+    let width = validation.features.columns
     var loss = 0.0
     var hits = 0
-    confidences.withUnsafeBufferPointer { confidences in
-      for (row, code) in validation.codes.enumerated() {
-        let answers = confidences[(row * classes)..<((row + 1) * classes)]
-        var best = answers.startIndex
-        for place in answers.indices where answers[place] > answers[best] { best = place }
-        // A label that the training rows don't have gets no confidence at all.
-        let confidence = code >= 0 ? answers[answers.startIndex + Int(code)] : 0
-        loss -= log(Double(max(confidence, Self.smallestConfidence)))
-        if code >= 0, best - answers.startIndex == Int(code) { hits += 1 }
+    try validation.features.withUnsafeBufferPointer { (features) throws(MaquetteError) in
+      guard let features = features.baseAddress else { return }
+      for first in stride(from: 0, to: validation.codes.count, by: Self.rowsPerBlock) {
+        try run.checkCancellation()
+        let count = min(Self.rowsPerBlock, validation.codes.count - first)
+        try network.predict(features + first * width, count: count, into: confidences.pointer)
+        for row in 0..<count {
+          let answers = UnsafeBufferPointer(
+            start: confidences.pointer + row * rows.labels.count, count: rows.labels.count)
+          let code = Int(validation.codes[first + row])
+          // A label that the training rows don't have gets no confidence at all.
+          let confidence = code >= 0 ? answers[code] : 0
+          loss -= log(Double(max(confidence, Self.smallestConfidence)))
+          if indexOfGreatest(answers) == code { hits += 1 }
+        }
       }
     }
     let count = Double(validation.codes.count)
     return (loss / count, Double(hits) / count)
   }
 
+  private static let rowsPerBlock = 1024
+
   /// Keeps the logarithm finite, as TensorFlow.js's epsilon does.
   private static let smallestConfidence: Float = 1e-7
+}
+
+/// The first of the greatest.
+private func indexOfGreatest(_ values: UnsafeBufferPointer<Float>) -> Int {
+  var best = 0
+  for index in values.indices where values[index] > values[best] { best = index }
+  return best
 }

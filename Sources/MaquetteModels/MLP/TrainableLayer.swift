@@ -18,8 +18,10 @@ struct TrainableLayer {
   /// Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010; the normal
   /// distribution is cut off at two standard deviations and not stretched again, as TensorFlow.js has it.
   ///
-  /// - Throws: ``MaquetteError/Code/outOfMemory``.
-  init(inputs: Int, outputs: Int, relu: Bool, random: inout Random) throws(MaquetteError) {
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
+  init(
+    inputs: Int, outputs: Int, relu: Bool, random: inout Random, run: TrainingRun
+  ) throws(MaquetteError) {
     self.inputs = inputs
     self.outputs = outputs
     self.relu = relu
@@ -35,6 +37,7 @@ struct TrainableLayer {
 
     let deviation = (2 / Double(inputs + outputs)).squareRoot()
     for input in 0..<inputs {
+      try run.checkCancellation()
       let row = weights.pointer + input * stride
       for output in 0..<outputs { row[output] = Float(deviation * random.truncatedNormal()) }
     }
@@ -63,8 +66,12 @@ struct TrainableLayer {
       into: dx)
   }
 
+  /// Whether the training can still go on: weights that left the range of a float predict nothing, and moments that
+  /// did never let their weights move again.
   var isFinite: Bool {
-    Floats.allFinite(weights.pointer, count: inputs * stride) && Floats.allFinite(bias.pointer, count: stride)
+    [weights, bias, moments.0, moments.1, biasMoments.0, biasMoments.1].allSatisfy {
+      Floats.allFinite($0.pointer, count: $0.count)
+    }
   }
 
   /// A copy of the parameters, for a fitted network.

@@ -1,0 +1,76 @@
+import MaquetteFormats
+import MaquetteKernels
+import MaquetteSystem
+
+/// Where a store keeps its services.
+protocol Backend: Sendable {
+  /// The names of all services, in the order they were made.
+  func serviceNames() throws(MaquetteError) -> [String]
+
+  /// Makes the service of that name if it isn't there.
+  func openService(_ name: String) throws(MaquetteError)
+
+  /// Runs `body` on one consistent state of a service.
+  func read<Result: Sendable>(
+    _ service: String, _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result
+
+  /// Runs `body` as one transaction, alone: all of it happens, or nothing.
+  ///
+  /// - Parameter committed: called once it has happened, before any other transaction of the store, and only then.
+  ///   It must not call the store.
+  func write<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result
+
+  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
+}
+
+/// Tells two states of a service apart.
+struct StoreVersion: Sendable, Equatable {
+  /// Moves when another connection or process wrote to the store.
+  var foreign: Int64 = 0
+  /// Transactions of this store on the service so far.
+  var own: UInt64 = 0
+}
+
+/// What can be done with a service inside of one transaction.
+///
+/// A backend that can't undo relies on its callers to check everything before they change anything.
+protocol Session: AnyObject {
+  var version: StoreVersion { get }
+
+  // MARK: Reading
+
+  func record(_ id: DocumentID, _ parts: RecordParts) throws(MaquetteError) -> Record?
+  /// The record at a place that ``scan`` gave in this session.
+  func record(at place: Int64, _ parts: RecordParts) throws(MaquetteError) -> Record?
+  /// Calls `body` with the records of a dataset, or of the service for nil, in the order they were created, until
+  /// it returns false.
+  ///
+  /// - Parameter label: where given, records that have another label may be left out.
+  func scan(
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ body: (Record) throws(MaquetteError) -> Bool
+  ) throws(MaquetteError)
+  func count(_ dataset: String?) throws(MaquetteError) -> Int
+  /// How many numbers the rows of a dataset have, not counting one of them; nil where none has any.
+  func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int?
+  /// The record of that name with the latest `updatedAt`.
+  func newest(named name: String, _ parts: RecordParts) throws(MaquetteError) -> Record?
+  func table(_ dataset: String) throws(MaquetteError) -> InstanceTable
+
+  // MARK: Writing
+
+  func insert(_ record: Record) throws(MaquetteError)
+  func insert(_ rows: BulkRows) throws(MaquetteError)
+  /// Puts a record in the place of the one with its id.
+  func update(_ record: Record) throws(MaquetteError)
+  func delete(_ record: Record) throws(MaquetteError)
+  /// Deletes all records of a dataset, and returns how many there were.
+  func clear(_ dataset: String) throws(MaquetteError) -> Int
+
+  func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
+  func deleteFiles(of id: DocumentID) throws(MaquetteError)
+}

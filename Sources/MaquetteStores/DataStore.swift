@@ -1,0 +1,55 @@
+public import MaquetteSystem
+import Synchronization
+
+/// A place where services keep their documents: memory, or a file.
+///
+/// Every method may be called from any thread. A store stays open for as long as anything that came from it is used.
+public final class DataStore: Sendable {
+  /// Where the store is, as it was opened.
+  public let location: String
+
+  private let backend: any Backend
+  private let openServices = Mutex<[String: Service]>([:])
+
+  /// Opens a store, and makes it where there is none.
+  ///
+  /// - Parameter location: `memory:` for a store that ends with its last user, or `sqlite:PATH` for a file. What a
+  ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
+  ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
+  ///   another process that writes, 5000 otherwise.
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
+  ///   another scheme, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
+  public init(_ location: String) throws(MaquetteError) {
+    self.location = location
+    switch try Location(location) {
+    case .memory: backend = MemoryBackend()
+    case .sqlite(let path, let options): backend = try SQLiteBackend(path, options)
+    }
+  }
+
+  /// The service of that name, made where it isn't there. Everybody gets the same object, so that its events reach
+  /// everybody.
+  ///
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for a name that is empty or holds a NUL.
+  public func service(_ name: String) throws(MaquetteError) -> Service {
+    if let service = openServices.withLock({ $0[name] }) { return service }
+    guard !name.isEmpty, !name.utf8.contains(0) else {
+      throw MaquetteError(
+        .invalidArgument, "the name of a service must not be empty or hold a NUL", name: name)
+    }
+    try backend.openService(name)
+    return openServices.withLock { services in
+      if let service = services[name] { return service }
+      let service = Service(name, backend)
+      services[name] = service
+      return service
+    }
+  }
+
+  /// The names of all services, in the order they were made.
+  public func services() throws(MaquetteError) -> [String] { try backend.serviceNames() }
+
+  /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
+  package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }
+}

@@ -1,0 +1,64 @@
+public import MaquetteFormats
+import MaquetteSystem
+
+/// One thing that happened to a dataset.
+public struct DatasetChange: Sendable {
+  public enum Level: String, Sendable {
+    /// The dataset as a whole: it is there (`created`), or all its instances are gone (`cleared`).
+    case dataset
+    /// One instance was created, updated or removed.
+    case instance
+  }
+
+  public let level: Level
+  public let type: ServiceEvent.Kind
+  private let event: ServiceEvent?
+
+  /// What every subscriber is told first.
+  static let ready = DatasetChange(level: .dataset, type: .created, event: nil)
+
+  private init(level: Level, type: ServiceEvent.Kind, event: ServiceEvent?) {
+    self.level = level
+    self.type = type
+    self.event = event
+  }
+
+  /// What an event of the service means for one of its datasets; nil where it does not concern it.
+  init?(_ event: ServiceEvent, of dataset: String) {
+    let isOurs = event.source.dataset == dataset
+    switch event.kind {
+    case .cleared:
+      guard isOurs else { return nil }
+      self.init(level: .dataset, type: .cleared, event: nil)
+    case .updated:
+      // An instance that was given to another dataset has left one and come to the other.
+      let wasOurs = event.source.oldDataset == dataset
+      guard isOurs || wasOurs else { return nil }
+      self.init(level: .instance, type: isOurs ? wasOurs ? .updated : .created : .removed, event: event)
+    case .created, .removed:
+      guard isOurs else { return nil }
+      self.init(level: .instance, type: event.kind, event: event)
+    }
+  }
+
+  /// The instance as it is now, or as it was when it was removed; nil for a change of the dataset as a whole. Made
+  /// anew at every call, so that nothing is made for changes nobody looks at.
+  public var data: JSONObject? { event?.document }
+
+  /// `{"level": "instance", "type": "created", "data": {…}}`; a change of the whole dataset has no `data`.
+  public var json: JSON {
+    var object: JSONObject = ["level": .string(level.rawValue), "type": .string(type.rawValue)]
+    object["data"] = data.map { .object($0) }
+    return .object(object)
+  }
+}
+
+extension [DatasetChange] {
+  /// The batch as a JSON array.
+  public var json: JSON { .array(map(\.json)) }
+}
+
+extension [ServiceEvent] {
+  /// The batch as a JSON array.
+  public var json: JSON { .array(map(\.json)) }
+}

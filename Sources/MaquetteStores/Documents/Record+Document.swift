@@ -1,0 +1,106 @@
+import MaquetteFormats
+import MaquetteSystem
+
+extension Record {
+  /// The record of a document that somebody wants to store. Dates the document has are not looked at.
+  ///
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for an id of another form, ``MaquetteError/Code/notFinite``.
+  init(_ document: JSONObject, id given: DocumentID? = nil) throws(MaquetteError) {
+    var found = given
+    if found == nil { found = try Record.id(of: document) }
+    let id = found ?? DocumentID.make()
+    self.init(id: id)
+    for (member, value) in document.members {
+      try Record.check(value, member, depth: 1)
+      switch (member, value) {
+      case ("id", _), ("createdAt", _), ("updatedAt", _): break
+      case ("datasetName", .string(let text)): dataset = text
+      case ("name", .string(let text)): name = text
+      case ("y", .string(let text)): label = .text(text)
+      case ("y", .number(let number)): label = .number(number)
+      default: fields[member] = value
+      }
+    }
+    if dataset != nil, let x = fields["x"], let numbers = try Features(x, of: id.text) {
+      features = numbers
+      fields["x"] = nil
+    }
+  }
+
+  /// The id a new document brings with it; nil if it has none.
+  private static func id(of document: JSONObject) throws(MaquetteError) -> DocumentID? {
+    guard let given = document["id"], !given.isNull else { return nil }
+    guard let text = given.string, let id = DocumentID(text) else {
+      throw MaquetteError(
+        .invalidArgument,
+        "the id of a document must be 24 hexadecimal digits, not \(given.description.prefix(60))",
+        name: "id")
+    }
+    return id
+  }
+
+  /// The deepest nesting that the JSON reader accepts, which will read this again.
+  private static let deepest = 255
+
+  private static func check(_ value: JSON, _ member: String, depth: Int) throws(MaquetteError) {
+    guard depth <= deepest else {
+      throw MaquetteError(
+        .invalidArgument, "'\(member)' is nested deeper than \(deepest) levels", name: member)
+    }
+    switch value {
+    case .number(let number):
+      guard number.isFinite else {
+        throw MaquetteError(.notFinite, "'\(member)' holds \(number): numbers must be finite", name: member)
+      }
+    case .array(let elements):
+      for element in elements { try check(element, member, depth: depth + 1) }
+    case .object(let object):
+      for (_, value) in object.members { try check(value, member, depth: depth + 1) }
+    case .null, .bool, .string: break
+    }
+  }
+
+  /// The document as readers get it.
+  var document: JSONObject {
+    var members: [(String, JSON)] = [("id", .string(id.text))]
+    if let dataset { members.append(("datasetName", .string(dataset))) }
+    if let name { members.append(("name", .string(name))) }
+    if let features { members.append(("x", features.json)) }
+    if let label { members.append(("y", label.json)) }
+    for (member, value) in fields.members { members.append((member, value)) }
+    members.append(("createdAt", .string(Timestamp(milliseconds: createdAt).description)))
+    members.append(("updatedAt", .string(Timestamp(milliseconds: updatedAt).description)))
+    return JSONObject(members)
+  }
+
+  /// One member of ``document``, without making the others.
+  subscript(member: String) -> JSON? {
+    switch member {
+    case "id", "_id": .string(id.text)
+    case "createdAt": .string(Timestamp(milliseconds: createdAt).description)
+    case "updatedAt": .string(Timestamp(milliseconds: updatedAt).description)
+    case "datasetName" where dataset != nil: dataset.map { .string($0) }
+    case "name" where name != nil: name.map { .string($0) }
+    case "x" where features != nil: features?.json
+    case "y" where label != nil: label?.json
+    default: fields[member]
+    }
+  }
+
+  /// The document with the members named, and its id; all of it for nil.
+  func document(selecting members: [String]?) -> JSONObject {
+    guard let members else { return document }
+    let kept = Set(members.map { String($0.prefix { $0 != "." }) })
+    return JSONObject(
+      document.members.filter { $0.name == "id" || kept.contains($0.name) }.map { ($0.name, $0.value) })
+  }
+
+  /// What the label is called among text labels; nil where there is none.
+  ///
+  /// Numbers and booleans are written as in JSON, and so is anything else that somebody put under `y`.
+  var labelText: String? {
+    if case .text(let text) = label { return text }
+    guard let value = self["y"], !value.isNull else { return nil }
+    return value.description
+  }
+}

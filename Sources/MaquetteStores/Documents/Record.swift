@@ -1,0 +1,56 @@
+import MaquetteFormats
+import MaquetteSystem
+
+/// A document as the backends keep it: what they search and read in bulk apart from the rest.
+struct Record: Sendable {
+  var id: DocumentID
+  /// Milliseconds since 1970.
+  var createdAt: Int64 = 0
+  var updatedAt: Int64 = 0
+  /// The dataset an instance belongs to; nil for a document that is no instance.
+  var dataset: String?
+  var name: String?
+  /// The `x` of an instance where it is made of numbers; any other `x` is among the fields.
+  var features: Features?
+  /// `y`, where it is a string or a number.
+  var label: Label?
+  /// All other members.
+  var fields = JSONObject()
+  /// Where the backend found it; of no meaning outside of one session.
+  var place: Int64 = 0
+}
+
+/// A string or a number under `y`.
+enum Label: Sendable, Equatable {
+  case text(String)
+  case number(Double)
+
+  var json: JSON {
+    switch self {
+    case .text(let text): .string(text)
+    case .number(let number): .number(number)
+    }
+  }
+}
+
+/// What of a record a reader needs; the id, the dates and the dataset are always there.
+struct RecordParts: OptionSet, Sendable {
+  let rawValue: Int
+  static let features = RecordParts(rawValue: 1)
+  static let label = RecordParts(rawValue: 2)
+  static let fields = RecordParts(rawValue: 4)
+  static let all: RecordParts = [.features, .label, .fields]
+
+  /// What the member of that name is read from.
+  init(toRead member: String) {
+    switch member {
+    case "id", "_id", "createdAt", "updatedAt", "datasetName", "name": self = []
+    // Features or a label of another form than the columns hold are among the fields.
+    case "x": self = [.features, .fields]
+    case "y": self = [.label, .fields]
+    default: self = .fields
+    }
+  }
+
+  init(rawValue: Int) { self.rawValue = rawValue }
+}

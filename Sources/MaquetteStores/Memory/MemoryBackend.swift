@@ -1,0 +1,115 @@
+import MaquetteSystem
+import Synchronization
+
+/// Services that end with the process.
+final class MemoryBackend: Backend {
+  private let services = Mutex<[(name: String, service: MemoryService)]>([])
+  private let files = Mutex<[String: MemoryFolder]>([:])
+
+  func serviceNames() throws(MaquetteError) -> [String] {
+    services.withLock { $0.map(\.name) }
+  }
+
+  func openService(_ name: String) throws(MaquetteError) {
+    services.withLock { services in
+      guard !services.contains(where: { $0.name == name }) else { return }
+      services.append((name, MemoryService()))
+    }
+  }
+
+  private func service(_ name: String) throws(MaquetteError) -> MemoryService {
+    guard let service = services.withLock({ $0.first { $0.name == name }?.service }) else {
+      throw MaquetteError(.notFound, "there is no service '\(name)'", name: name)
+    }
+    return service
+  }
+
+  func read<Result: Sendable>(
+    _ service: String, _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try self.service(service).content.withLock { (content) throws(MaquetteError) in
+      try body(MemorySession(content, self))
+    }
+  }
+
+  func write<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try self.service(service).content.withLock { (content) throws(MaquetteError) in
+      let result = try body(MemorySession(content, self))
+      content.version.own += 1
+      committed(result)
+      return result
+    }
+  }
+
+  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
+    files.withLock { $0[folder]?.files.first { $0.name == name }?.bytes }
+  }
+
+  func keep(_ folder: Folder, of id: DocumentID, in content: MemoryContent) {
+    content.folders[id, default: []].append(folder.name)
+    files.withLock { $0[folder.name] = MemoryFolder(files: folder.files) }
+  }
+
+  func dropFiles(of id: DocumentID, in content: MemoryContent) {
+    guard let folders = content.folders.removeValue(forKey: id) else { return }
+    files.withLock { files in
+      for folder in folders { files[folder] = nil }
+    }
+  }
+}
+
+struct MemoryFolder: Sendable {
+  let files: [StoredFile]
+}
+
+final class MemoryService: Sendable {
+  let content = Monitor(MemoryContent())
+}
+
+/// The documents of one service; touched with its service's lock held only.
+final class MemoryContent {
+  /// In the order they were created; nil where one was deleted.
+  var records: [Record?] = []
+  var places: [DocumentID: Int] = [:]
+  var folders: [DocumentID: [String]] = [:]
+  var tallies: [String: Tally] = [:]
+  var version = StoreVersion()
+
+  /// What is known of a dataset without looking at its records.
+  struct Tally {
+    var count = 0
+    /// How many records have so many numbers.
+    var widths: [Int: Int] = [:]
+  }
+
+  func add(_ record: Record) {
+    places[record.id] = records.count
+    records.append(record)
+    tally(record, 1)
+  }
+
+  func remove(_ record: Record) {
+    guard let place = places.removeValue(forKey: record.id) else { return }
+    records[place] = nil
+    tally(record, -1)
+    if records.count > 64 && places.count < records.count / 2 { closeGaps() }
+  }
+
+  func tally(_ record: Record, _ difference: Int) {
+    guard let dataset = record.dataset else { return }
+    tallies[dataset, default: Tally()].count += difference
+    if let width = record.features?.width {
+      tallies[dataset, default: Tally()].widths[width, default: 0] += difference
+    }
+  }
+
+  func closeGaps() {
+    records = records.filter { $0 != nil }
+    for (place, record) in records.enumerated() {
+      if let record { places[record.id] = place }
+    }
+  }
+}

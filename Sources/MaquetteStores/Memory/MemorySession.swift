@@ -1,0 +1,129 @@
+import MaquetteFormats
+import MaquetteKernels
+import MaquetteSystem
+
+final class MemorySession: Session {
+  private let content: MemoryContent
+  private let backend: MemoryBackend
+
+  init(_ content: MemoryContent, _ backend: MemoryBackend) {
+    self.content = content
+    self.backend = backend
+  }
+
+  var version: StoreVersion { content.version }
+
+  func record(_ id: DocumentID, _ parts: RecordParts) -> Record? {
+    content.places[id].flatMap { record(at: Int64($0), parts) }
+  }
+
+  func record(at place: Int64, _ parts: RecordParts) -> Record? {
+    guard let index = Int(exactly: place), content.records.indices.contains(index) else { return nil }
+    var record = content.records[index]
+    record?.place = place
+    return record
+  }
+
+  func scan(
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ body: (Record) throws(MaquetteError) -> Bool
+  ) throws(MaquetteError) {
+    var toSkip = skip
+    for (place, record) in content.records.enumerated() {
+      guard var record, dataset == nil || record.dataset == dataset else { continue }
+      if toSkip > 0 {
+        toSkip -= 1
+        continue
+      }
+      record.place = Int64(place)
+      if try !body(record) { return }
+    }
+  }
+
+  func count(_ dataset: String?) -> Int {
+    guard let dataset else { return content.places.count }
+    return content.tallies[dataset]?.count ?? 0
+  }
+
+  func width(_ dataset: String, except id: DocumentID?) -> Int? {
+    guard var widths = content.tallies[dataset]?.widths else { return nil }
+    if let id, let record = record(id, .features), record.dataset == dataset,
+      let width = record.features?.width
+    {
+      widths[width, default: 0] -= 1
+    }
+    return widths.first { $0.value > 0 }?.key
+  }
+
+  func newest(named name: String, _ parts: RecordParts) -> Record? {
+    var newest: Record?
+    for case let record? in content.records where record.name == name {
+      if newest.map({ $0.updatedAt < record.updatedAt }) ?? true { newest = record }
+    }
+    return newest
+  }
+
+  func table(_ dataset: String) throws(MaquetteError) -> InstanceTable {
+    let rows = count(dataset)
+    let columns = width(dataset, except: nil) ?? 0
+    var names: [String] = []
+    var places: [String: Int32] = [:]
+    var codes: [Int32] = []
+    codes.reserveCapacity(rows)
+    let features = try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
+      var filled = 0
+      try scan(dataset, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
+        guard let values = record.features?.values, filled + values.count <= buffer.count,
+          values.count == columns
+        else { throw InstanceTable.unusable(record) }
+        _ = UnsafeMutableBufferPointer(rebasing: buffer[filled...]).update(from: values)
+        filled += columns
+        guard let label = record.labelText else {
+          codes.append(-1)
+          return true
+        }
+        let place = places[label] ?? Int32(truncatingIfNeeded: names.count)
+        if place == names.count {
+          places[label] = place
+          names.append(label)
+        }
+        codes.append(place)
+        return true
+      }
+    }
+    return InstanceTable(features: features, labels: LabelColumn(unchecked: names, codes))
+  }
+
+  func insert(_ record: Record) { content.add(record) }
+
+  func insert(_ rows: BulkRows) {
+    for row in 0..<rows.ids.count { content.add(rows.record(row)) }
+  }
+
+  func update(_ record: Record) {
+    guard let place = content.places[record.id], let old = content.records[place] else { return }
+    content.tally(old, -1)
+    content.records[place] = record
+    content.tally(record, 1)
+  }
+
+  func delete(_ record: Record) { content.remove(record) }
+
+  func clear(_ dataset: String) -> Int {
+    var removed = 0
+    for (place, record) in content.records.enumerated() {
+      guard let record, record.dataset == dataset else { continue }
+      content.places[record.id] = nil
+      content.records[place] = nil
+      backend.dropFiles(of: record.id, in: content)
+      removed += 1
+    }
+    content.tallies[dataset] = nil
+    content.closeGaps()
+    return removed
+  }
+
+  func insert(_ folder: Folder, of id: DocumentID) { backend.keep(folder, of: id, in: content) }
+
+  func deleteFiles(of id: DocumentID) { backend.dropFiles(of: id, in: content) }
+}

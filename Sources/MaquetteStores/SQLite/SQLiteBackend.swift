@@ -1,0 +1,83 @@
+import CSQLite
+import MaquetteSystem
+
+/// Services in a SQLite file, behind one connection with a thread of its own.
+final class SQLiteBackend: Backend {
+  private let worker: SerialWorker
+  private let content: SQLiteContent
+
+  init(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
+    worker = try SerialWorker("maquette-store")
+    content = SQLiteContent()
+    let content = content
+    // Where this throws, the thread is ended by deinit.
+    try worker.run { () throws(MaquetteError) in content.open(try SQLiteFile.open(path, options)) }
+  }
+
+  deinit {
+    let content = content
+    // The last connection copies the log into the file and removes it.
+    _ = try? worker.run { content.close() }
+    worker.stop()
+  }
+
+  func serviceNames() throws(MaquetteError) -> [String] {
+    let content = content
+    return try worker.run { () throws(MaquetteError) in try content.serviceNames() }
+  }
+
+  func openService(_ name: String) throws(MaquetteError) {
+    let content = content
+    try worker.run(
+      { () throws(MaquetteError) in
+        if try content.find(name) != nil { return }
+        try content.transaction("BEGIN IMMEDIATE") { (_) throws(MaquetteError) in try content.make(name) }
+      }, afterwards: { content.checkpoint() })
+  }
+
+  func read<Result: Sendable>(
+    _ service: String, _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    let content = content
+    return try worker.run { () throws(MaquetteError) in
+      let table = try content.table(service)
+      return try content.transaction("BEGIN") { (connection) throws(MaquetteError) in
+        try body(try SQLiteSession(connection, table))
+      }
+    }
+  }
+
+  func write<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    let content = content
+    return try worker.run(
+      { () throws(MaquetteError) in
+        let table = try content.table(service)
+        let result: Result
+        do throws(MaquetteError) {
+          result = try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
+            try body(try SQLiteSession(connection, table))
+          }
+        } catch {
+          table.tallies = [:]
+          throw error
+        }
+        table.version.own += 1
+        committed(result)
+        return result
+      }, afterwards: { content.checkpoint() })
+  }
+
+  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
+    let content = content
+    return try worker.run { () throws(MaquetteError) in try content.file(folder, name) }
+  }
+
+  /// Runs SQL on the connection, for tests.
+  package func execute(_ sql: String) throws(MaquetteError) {
+    let content = content
+    try worker.run { () throws(MaquetteError) in try content.execute(sql) }
+  }
+}

@@ -1,0 +1,102 @@
+import CSQLite
+import MaquetteSystem
+
+/// A connection to a database file, for one thread at a time.
+final class SQLiteConnection {
+  let handle: OpaquePointer
+  let path: String
+  let collector = TableCollector()
+  private var statements: [String: SQLiteStatement] = [:]
+
+  /// Opens the file, and makes it where it isn't there; nothing is read or written yet.
+  init(_ path: String) throws(MaquetteError) {
+    var handle: OpaquePointer?
+    let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE
+    // A relative path must not look like ":memory:" or "file:" to SQLite.
+    let code = sqlite3_open_v2(path.hasPrefix("/") ? path : "./" + path, &handle, flags, nil)
+    guard code == SQLITE_OK, let handle else {
+      let error = SQLiteError.current(handle, code, "open", path)
+      sqlite3_close_v2(handle)
+      throw error
+    }
+    self.handle = handle
+    self.path = path
+    try check(collector.register(handle), "open")
+  }
+
+  deinit {
+    statements = [:]
+    sqlite3_close_v2(handle)
+  }
+
+  func check(_ code: Int32, _ action: String) throws(MaquetteError) {
+    guard code == SQLITE_OK else { throw SQLiteError.current(handle, code, action, path) }
+  }
+
+  /// Runs statements that give no rows and are not worth keeping.
+  func execute(_ sql: String) throws(MaquetteError) {
+    try check(sqlite3_exec(handle, sql, nil, nil, nil), "use")
+  }
+
+  /// The statement of that text, prepared once.
+  func statement(_ sql: String) throws(MaquetteError) -> SQLiteStatement {
+    if let statement = statements[sql] { return statement }
+    let statement = try SQLiteStatement(sql, self)
+    statements[sql] = statement
+    return statement
+  }
+
+  /// Forgets the prepared statements.
+  func finalizeStatements() { statements = [:] }
+
+  /// Runs a statement that gives no rows.
+  func run(_ sql: String, _ values: SQLiteValue...) throws(MaquetteError) {
+    let statement = try statement(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    while try statement.step() {}
+  }
+
+  /// The rows of a statement, each turned into a value.
+  func rows<Value>(
+    _ sql: String, _ values: SQLiteValue..., read: (SQLiteStatement) throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> [Value] {
+    let statement = try statement(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    var result: [Value] = []
+    while try statement.step() { result.append(try read(statement)) }
+    return result
+  }
+
+  /// The whole number that is the first column of the first row; nil where there is none.
+  func integer(_ sql: String, _ values: SQLiteValue...) throws(MaquetteError) -> Int64? {
+    let statement = try statement(sql)
+    defer { statement.reset() }
+    try statement.bind(values)
+    return try statement.step() && !statement.isNull(0) ? statement.integer(0) : nil
+  }
+
+  var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
+}
+
+/// A value to give to a statement.
+enum SQLiteValue {
+  case null
+  case integer(Int64)
+  case number(Double)
+  case text(String)
+  case bytes([UInt8])
+
+  static func text(orNull text: String?) -> SQLiteValue { text.map { .text($0) } ?? .null }
+}
+
+/// A name as SQL writes it.
+func quotedName(_ name: String) -> String {
+  var result = "\""
+  for character in name.unicodeScalars {
+    if character == "\"" { result.unicodeScalars.append("\"") }
+    result.unicodeScalars.append(character)
+  }
+  return result + "\""
+}

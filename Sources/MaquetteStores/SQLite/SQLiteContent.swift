@@ -1,0 +1,129 @@
+import CSQLite
+import MaquetteSystem
+
+/// The connection of a backend and what is remembered about its services.
+final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
+  private var connection: SQLiteConnection?
+  private var tables: [String: SQLiteTable] = [:]
+
+  func open(_ connection: SQLiteConnection) {
+    self.connection = connection
+    sqlite3_wal_hook(
+      connection.handle,
+      { content, _, _, pages in
+        guard let content else { return SQLITE_OK }
+        Unmanaged<SQLiteContent>.fromOpaque(content).takeUnretainedValue().logPages = pages
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  func close() {
+    tables = [:]
+    connection = nil
+  }
+
+  private func opened() throws(MaquetteError) -> SQLiteConnection {
+    guard let connection else { throw MaquetteError(.closed, "the store is closed") }
+    return connection
+  }
+
+  func execute(_ sql: String) throws(MaquetteError) { try opened().execute(sql) }
+
+  /// Runs `body` between `begin` and COMMIT, or undoes what it did.
+  func transaction<Value>(
+    _ begin: String, _ body: (SQLiteConnection) throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> Value {
+    let connection = try opened()
+    try connection.run(begin)
+    do throws(MaquetteError) {
+      let value = try body(connection)
+      try connection.run("COMMIT")
+      return value
+    } catch {
+      // After some failures SQLite has undone everything already.
+      if connection.isInTransaction { _ = try? connection.run("ROLLBACK") }
+      throw error
+    }
+  }
+
+  // MARK: Services
+
+  func serviceNames() throws(MaquetteError) -> [String] {
+    try opened().rows("SELECT name FROM maquette_services ORDER BY rowid") { (row) throws(MaquetteError) in
+      try row.text(0) ?? ""
+    }
+  }
+
+  func table(_ service: String) throws(MaquetteError) -> SQLiteTable {
+    guard let table = try find(service) else {
+      throw MaquetteError(.notFound, "there is no service '\(service)'", name: service)
+    }
+    return table
+  }
+
+  func find(_ service: String) throws(MaquetteError) -> SQLiteTable? {
+    if let table = tables[service] { return table }
+    let found = try opened().rows(
+      "SELECT tableName FROM maquette_services WHERE name = ?", .text(service)
+    ) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
+    guard let name = found.first else { return nil }
+    let table = SQLiteTable(service: service, name: name)
+    tables[service] = table
+    return table
+  }
+
+  /// Makes the table of a service; inside of a transaction.
+  func make(_ service: String) throws(MaquetteError) {
+    if try find(service) != nil { return }
+    let connection = try opened()
+    let name = try freeTableName(service)
+    try connection.execute(SQLiteTable.schema(name))
+    try connection.run(
+      "INSERT INTO maquette_services(name, tableName) VALUES(?, ?)", .text(service), .text(name))
+  }
+
+  /// The service's own name, where SQLite takes it and knows none that differs in case only.
+  private func freeTableName(_ service: String) throws(MaquetteError) -> String {
+    let folded = service.utf8.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 }
+    let isReserved = ["sqlite_", "maquette_"].contains { folded.starts(with: $0.utf8) }
+    let base = isReserved ? "service " + service : service
+    var name = base
+    var number = 1
+    while try opened().integer(
+      "SELECT 1 FROM sqlite_schema WHERE name COLLATE NOCASE IN (?1, ?1 || ' ids', ?1 || ' names')",
+      .text(name)) != nil
+    {
+      number += 1
+      name = "\(base) (\(number))"
+    }
+    return name
+  }
+
+  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
+    try opened().rows(
+      "SELECT bytes FROM maquette_files WHERE folder = ? AND name = ?", .text(folder), .text(name)
+    ) { (row) throws(MaquetteError) in Array(row.bytes(0)) }.first
+  }
+
+  // MARK: Upkeep
+
+  /// Pages in the log before they are copied into the file: 4 MB.
+  private static let checkpointPages: Int32 = 256
+  /// Pages in the log after the last commit.
+  private var logPages: Int32 = 0
+
+  /// Copies the log into the file once it is worth it. What is in the log is safe already, so a failure only means
+  /// that the log grows until the next time.
+  func checkpoint() {
+    guard let connection else { return }
+    var pages: Int32 = 0
+    var copied: Int32 = 0
+    guard logPages >= Self.checkpointPages else { return }
+    let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
+    if code != SQLITE_OK {
+      Log.warning(SQLiteError.current(connection.handle, code, "tidy up", connection.path).message)
+    } else if copied == pages {
+      logPages = 0
+    }
+  }
+}

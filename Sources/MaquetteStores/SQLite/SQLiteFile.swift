@@ -1,0 +1,125 @@
+import CSQLite
+import Glibc
+import MaquetteSystem
+
+/// What makes a database file a Maquette store.
+enum SQLiteFile {
+  /// "Maqu", in the header of every store.
+  static let applicationID: Int64 = 0x4D61_7175
+  /// The layout of the tables; a store with a greater number is left alone.
+  static let version: Int64 = 1
+
+  private static let schema = """
+    CREATE TABLE maquette_services(
+      name TEXT PRIMARY KEY NOT NULL, tableName TEXT NOT NULL UNIQUE, documents INTEGER NOT NULL DEFAULT 0);
+    CREATE TABLE maquette_datasets(
+      service TEXT NOT NULL, name TEXT NOT NULL, instances INTEGER NOT NULL, PRIMARY KEY(service, name)) WITHOUT ROWID;
+    CREATE TABLE maquette_files(
+      folder TEXT NOT NULL, name TEXT NOT NULL, service TEXT NOT NULL, document TEXT NOT NULL, bytes BLOB NOT NULL,
+      PRIMARY KEY(folder, name));
+    CREATE INDEX maquette_files_of_document ON maquette_files(document);
+    """
+
+  /// Opens a store, or makes one of a file that is missing or empty.
+  ///
+  /// - Throws: ``MaquetteError/Code/notAStore`` for a file that is anything else, which stays as it is.
+  static func open(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) -> SQLiteConnection {
+    let connection = try SQLiteConnection(path)
+    try checkHeader(connection)
+    try connection.check(sqlite3_busy_timeout(connection.handle, options.timeout), "open")
+    do throws(MaquetteError) {
+      if try connection.integer("PRAGMA application_id") == 0 { try create(connection) }
+      try checkVersion(connection)
+      try connection.execute("PRAGMA journal_mode = WAL")
+    } catch {
+      // A damaged file is told apart from a full disk: it will not get better.
+      throw error.code == .badFormat ? notAStore(path, error.message) : error
+    }
+    try connection.execute("PRAGMA synchronous = \(options.isSynchronousFull ? "FULL" : "NORMAL")")
+    // The pages are copied into the file after the caller has its answer; see SQLiteBackend.
+    try connection.execute("PRAGMA wal_autocheckpoint = 0")
+    try connection.execute("PRAGMA journal_size_limit = 67108864")
+    // What is deleted is overwritten where that needs no further writing.
+    try connection.execute("PRAGMA secure_delete = FAST")
+    // Reading a dataset goes through its pages once: a larger cache is only more memory to touch (16 MB: 25 ms for
+    // 100,000 rows of 64 features, 4 MB: 17).
+    try connection.execute("PRAGMA cache_size = -4096")
+    connection.finalizeStatements()
+    return connection
+  }
+
+  private static func create(_ connection: SQLiteConnection) throws(MaquetteError) {
+    // Rows of features are a few hundred bytes to some kilobytes: larger pages hold more of them whole.
+    try connection.execute("PRAGMA page_size = 16384")
+    // In the old journal mode, so that the header that says whose file it is never is in the log alone.
+    try connection.execute("BEGIN IMMEDIATE")
+    do throws(MaquetteError) {
+      // Another process may have been faster.
+      if try connection.integer("PRAGMA application_id") == 0 {
+        guard try connection.integer("SELECT count(*) FROM sqlite_schema") == 0 else {
+          throw notAStore(connection.path, "it is a database of another application")
+        }
+        try connection.execute(schema)
+        try connection.execute("PRAGMA application_id = \(applicationID)")
+        try connection.execute("PRAGMA user_version = \(version)")
+      }
+      try connection.execute("COMMIT")
+    } catch {
+      connection.finalizeStatements()
+      _ = try? connection.execute("ROLLBACK")
+      throw error
+    }
+  }
+
+  private static func checkVersion(_ connection: SQLiteConnection) throws(MaquetteError) {
+    let found = try connection.integer("PRAGMA application_id") ?? 0
+    guard found == applicationID else {
+      throw notAStore(connection.path, "it is a database of another application (application_id \(found))")
+    }
+    try check(version: try connection.integer("PRAGMA user_version") ?? 0, connection.path)
+  }
+
+  private static func check(version found: Int64, _ path: String) throws(MaquetteError) {
+    guard found <= version else {
+      throw notAStore(path, "a newer Maquette wrote it (layout \(found), this one knows \(version))")
+    }
+  }
+
+  /// Looks at the first bytes before SQLite does, which would tidy up after another application.
+  ///
+  /// Through SQLite's own descriptor: closing another one of this file would drop the locks of all its connections
+  /// in this process.
+  private static func checkHeader(_ connection: SQLiteConnection) throws(MaquetteError) {
+    var file: UnsafeMutablePointer<sqlite3_file>?
+    let code = sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_FILE_POINTER, &file)
+    guard code == SQLITE_OK, let file, let methods = file.pointee.pMethods,
+      let fileSize = methods.pointee.xFileSize, let read = methods.pointee.xRead
+    else { throw MaquetteError(.internal, "SQLite gives no access to '\(connection.path)'") }
+    var size: Int64 = 0
+    guard fileSize(file, &size) == SQLITE_OK else { return }
+    if size == 0 {
+      // To SQLite a file of one byte is empty; to its owner it may not be. `stat` opens nothing.
+      var info = stat()
+      guard stat(connection.path, &info) != 0 || info.st_size == 0 else {
+        throw notAStore(connection.path, "it is no SQLite database")
+      }
+      return
+    }
+    var header = [UInt8](repeating: 0, count: 100)
+    guard size >= 100, read(file, &header, 100, 0) == SQLITE_OK,
+      header[..<16].elementsEqual(Array("SQLite format 3".utf8) + [0])
+    else { throw notAStore(connection.path, "it is no SQLite database") }
+    func number(_ place: Int) -> Int64 { header[place..<place + 4].reduce(0) { $0 << 8 | Int64($1) } }
+    guard number(68) == applicationID else {
+      throw notAStore(
+        connection.path, "it is a database of another application (application_id \(number(68)))")
+    }
+    try check(version: number(60), connection.path)
+  }
+
+  private static func notAStore(_ path: String, _ reason: String) -> MaquetteError {
+    MaquetteError(
+      .notAStore, "'\(path)' is not a Maquette store: \(reason). It was left as it is; choose another file",
+      name: path)
+  }
+}

@@ -1,0 +1,35 @@
+/// The table of one service, and what need not be asked twice of it.
+final class SQLiteTable {
+  let service: String
+  /// The table's name as SQL writes it.
+  let name: String
+  var version = StoreVersion()
+  /// By dataset; right for as long as nobody else writes.
+  var tallies: [String: Tally] = [:]
+
+  struct Tally {
+    var count: Int?
+    /// The width of its rows of numbers; `.some(nil)` where it has none.
+    var width: Int??
+  }
+
+  init(service: String, name: String) {
+    self.service = service
+    self.name = quotedName(name)
+  }
+
+  /// In the order documents are read: what is looked at most comes first, and the fields, which may hold pictures,
+  /// come last.
+  ///
+  /// `x` holds little-endian 32-bit floats, `shape` their nesting where there is one, `y` a text or a number, dates
+  /// are milliseconds since 1970, and `fields` is JSON of all else.
+  static func schema(_ name: String) -> String {
+    """
+    CREATE TABLE \(quotedName(name))(
+      place INTEGER PRIMARY KEY, id TEXT NOT NULL, datasetName TEXT, name TEXT, y, createdAt INTEGER NOT NULL,
+      updatedAt INTEGER NOT NULL, shape TEXT, x BLOB, fields TEXT);
+    CREATE UNIQUE INDEX \(quotedName(name + " ids")) ON \(quotedName(name))(id, datasetName);
+    CREATE INDEX \(quotedName(name + " names")) ON \(quotedName(name))(name, updatedAt) WHERE name IS NOT NULL;
+    """
+  }
+}

@@ -1,0 +1,72 @@
+import MaquetteSystem
+
+/// A thread that does one thing after the other for callers who wait for it.
+///
+/// The jobs live on it because a database connection does, and because its signals are blocked: a file that outgrows
+/// a limit must be an error, not a SIGXFSZ on the host's thread.
+final class SerialWorker: Sendable {
+  private struct State {
+    var jobs: ArraySlice<@Sendable () -> Void> = []
+    var isStopping = false
+    var hasEnded = false
+    var thread: UInt = 0
+  }
+
+  private let state = Monitor(State())
+
+  init(_ name: String) throws(MaquetteError) {
+    let state = state
+    try Thread.start(name) {
+      state.withLock { $0.thread = Thread.current }
+      while let job = Self.nextJob(state) { job() }
+      state.change { $0.hasEnded = true }
+    }
+  }
+
+  private static func nextJob(_ state: Monitor<State>) -> (@Sendable () -> Void)? {
+    let next = state.wait(until: .never) { state -> (@Sendable () -> Void)?? in
+      if let job = state.jobs.popFirst() { return .some(job) }
+      return state.isStopping ? .some(nil) : nil
+    }
+    return next ?? nil
+  }
+
+  /// Runs `body` on the thread and waits for its result.
+  ///
+  /// - Parameter afterwards: runs there too, but nobody waits for it.
+  /// - Throws: what `body` throws; ``MaquetteError/Code/reentrant`` when called on the very thread,
+  ///   ``MaquetteError/Code/closed`` once it is stopped.
+  func run<Value: Sendable>(
+    _ body: @escaping @Sendable () throws(MaquetteError) -> Value,
+    afterwards: @escaping @Sendable () -> Void = {}
+  ) throws(MaquetteError) -> Value {
+    let result = Monitor<Result<Value, MaquetteError>?>(nil)
+    let isHere = try state.change { (state) throws(MaquetteError) -> Bool in
+      if state.thread == Thread.current { return true }
+      if state.isStopping { throw MaquetteError(.closed, "the store is closed") }
+      state.jobs.append {
+        let outcome: Result<Value, MaquetteError>
+        do throws(MaquetteError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
+        result.change { $0 = outcome }
+        afterwards()
+      }
+      return false
+    }
+    guard !isHere else {
+      throw MaquetteError(.reentrant, "a store can't be used from inside one of its own transactions")
+    }
+    guard let outcome = result.wait(until: .never, for: { $0 }) else {
+      throw MaquetteError(.internal, "a store's thread gave no result")
+    }
+    return try outcome.get()
+  }
+
+  /// Ends the thread once it has done what it was given, and waits for that.
+  func stop() {
+    let isHere = state.change { state -> Bool in
+      state.isStopping = true
+      return state.thread == Thread.current
+    }
+    if !isHere { _ = state.wait(until: .never) { $0.hasEnded ? () : nil } }
+  }
+}

@@ -1,0 +1,33 @@
+import MaquetteKernels
+import MaquetteSystem
+
+extension Service {
+  /// Stores the rows of a matrix as instances of a dataset, in one transaction and with one batch of events.
+  func append(_ features: Matrix, _ labels: LabelColumn, to dataset: String) throws(MaquetteError) {
+    try write { (session) throws(MaquetteError) in
+      if let present = try session.width(dataset, except: nil), present != features.columns {
+        throw Self.wrongWidth(dataset, present, features.columns)
+      }
+      // Made inside of the transaction, so that the order of ids is the order of rows in the store.
+      let rows = BulkRows(
+        ids: DocumentID.make(features.rows), dataset: dataset, features: features, labels: labels,
+        date: Timestamp.now().milliseconds)
+      try session.insert(rows)
+      let source = EventSource(.rows(rows), counts: [dataset: try session.count(dataset)], session)
+      let events = (0..<features.rows).map {
+        ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
+      }
+      return ((), events)
+    }
+  }
+
+  /// Removes all instances of a dataset.
+  func clear(_ dataset: String) throws(MaquetteError) {
+    try write { (session) throws(MaquetteError) in
+      guard try session.clear(dataset) > 0 else { return ((), []) }
+      return (
+        (), [ServiceEvent(.cleared, EventSource(.cleared(dataset: dataset), counts: [dataset: 0], session))]
+      )
+    }
+  }
+}

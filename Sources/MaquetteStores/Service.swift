@@ -1,0 +1,82 @@
+public import MaquetteFormats
+import MaquetteKernels
+public import MaquetteStreams
+public import MaquetteSystem
+
+/// A collection of JSON documents.
+///
+/// Every document has an `id` of 24 hexadecimal digits and the dates `createdAt` and `updatedAt`. A document with a
+/// `datasetName` is an instance of that dataset: where its `x` is an array of numbers, they are kept as 32-bit
+/// floats. Every method may be called from any thread.
+public final class Service: Sendable {
+  public let name: String
+
+  /// What happens to the documents, after it is safe and in the order it happened; not held. Everything that one call
+  /// did is one batch.
+  public let events = Stream<[ServiceEvent]>()
+
+  private let backend: any Backend
+  private let outbox = Outbox<[ServiceEvent]>()
+
+  init(_ name: String, _ backend: any Backend) {
+    self.name = name
+    self.backend = backend
+  }
+
+  func read<Result: Sendable>(
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try backend.read(name, body)
+  }
+
+  /// Runs `body` as a transaction and hands out the events it returns.
+  func write<Result: Sendable>(
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> (Result, [ServiceEvent])
+  ) throws(MaquetteError) -> Result {
+    let outbox = outbox
+    let (result, _) = try backend.write(
+      name,
+      committed: { (outcome: (Result, [ServiceEvent])) in
+        if !outcome.1.isEmpty { outbox.add(outcome.1) }
+      }, body)
+    outbox.drain { events.set($0) }
+    return result
+  }
+
+  // MARK: Reading
+
+  static func identifier(_ id: String) throws(MaquetteError) -> DocumentID {
+    guard let identifier = DocumentID(id) else { throw missing(id) }
+    return identifier
+  }
+
+  static func missing(_ id: String) -> MaquetteError {
+    MaquetteError(.notFound, "No record found for id '\(id)'", name: id)
+  }
+
+  /// The document of that id.
+  ///
+  /// - Throws: ``MaquetteError/Code/notFound`` with the id as its name.
+  public func get(_ id: String) throws(MaquetteError) -> JSONObject {
+    let identifier = try Self.identifier(id)
+    let record = try read { (session) throws(MaquetteError) in try session.record(identifier, .all) }
+    guard let record else { throw Self.missing(id) }
+    return record.document
+  }
+
+  /// The document whose `name` is that; of several the one that was created or updated last, nil where there is none.
+  public func newest(named name: String) throws(MaquetteError) -> JSONObject? {
+    try read { (session) throws(MaquetteError) in try session.newest(named: name, .all) }?.document
+  }
+
+  /// The bytes of a file of a document.
+  ///
+  /// - Parameter path: `<folder>/<name>`, as the document's `files` gives it.
+  /// - Throws: ``MaquetteError/Code/notFound`` with the path as its name.
+  public func file(at path: String) throws(MaquetteError) -> [UInt8] {
+    guard let (folder, file) = Folder.split(path), let bytes = try backend.file(folder, file) else {
+      throw MaquetteError(.notFound, "there is no file '\(path)' in the store", name: path)
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,74 @@
+"""Writes scikit-learn.json: what scikit-learn answers, for the tests to compare with.
+
+    pip install scikit-learn && python Tests/Fixtures/make_fixtures.py
+
+Run again only to add a case: the tests hold the committed file to be right.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import sklearn
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+
+
+def rounded(array):
+    return np.asarray(array, dtype=np.float64).round(7).tolist()
+
+
+random = np.random.default_rng(7)
+middles = random.normal(size=(3, 6)) * 1.5
+codes = random.integers(0, 3, size=90)
+rows = (middles[codes] + random.normal(size=(90, 6))).astype(np.float32).round(3)
+labels = [f"class {code}" for code in codes]
+queries = (random.normal(size=(25, 6)) * 2).astype(np.float32).round(3)
+queries[:5] = rows[:5]  # places of rows: distance zero
+
+neighbours = []
+for metric in ("cosine", "euclidean"):
+    for weights in ("uniform", "distance"):
+        for k in (1, 3, 10):
+            model = KNeighborsClassifier(k, metric=metric, weights=weights, algorithm="brute").fit(
+                rows.astype(np.float64), labels
+            )
+            neighbours.append(
+                {
+                    "metric": metric,
+                    "weights": weights,
+                    "k": k,
+                    "labels": model.classes_.tolist(),
+                    "confidences": rounded(model.predict_proba(queries.astype(np.float64))),
+                }
+            )
+
+network = MLPClassifier((7, 4), max_iter=60, random_state=1).fit(rows, labels)
+fixture = {
+    "made with": f"scikit-learn {sklearn.__version__}",
+    "rows": rows.tolist(),
+    "labels": labels,
+    "queries": queries.tolist(),
+    "neighbours": neighbours,
+    "network": {
+        "kernels": [np.asarray(kernel, np.float32).tolist() for kernel in network.coefs_],
+        "biases": [np.asarray(bias, np.float32).tolist() for bias in network.intercepts_],
+        "labels": network.classes_.tolist(),
+        "confidences": rounded(network.predict_proba(queries)),
+    },
+}
+
+
+def shortened(value):
+    if isinstance(value, float):
+        return float(f"{value:.8g}")
+    if isinstance(value, list):
+        return [shortened(element) for element in value]
+    if isinstance(value, dict):
+        return {name: shortened(member) for name, member in value.items()}
+    return value
+
+
+target = pathlib.Path(__file__).with_name("scikit-learn.json")
+target.write_text(json.dumps(shortened(fixture), separators=(",", ":")) + "\n")
+print(target, target.stat().st_size, "bytes")

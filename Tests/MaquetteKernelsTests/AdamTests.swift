@@ -1,0 +1,150 @@
+import MaquetteKernels
+import Testing
+
+/// A layer in training, in arrays.
+private struct Trained: Equatable {
+  var weights, bias, first, second, biasFirst, biasSecond: [Float]
+  let inputs: Int
+  let outputs: Int
+
+  init(inputs: Int, outputs: Int) {
+    let stride = Dense.stride(of: outputs)
+    weights = padded(noise(inputs * outputs, seed: 5), rows: inputs, columns: outputs)
+    bias = padded(noise(outputs, seed: 6), rows: 1, columns: outputs)
+    first = [Float](repeating: 0, count: inputs * stride)
+    second = first
+    biasFirst = [Float](repeating: 0, count: stride)
+    biasSecond = biasFirst
+    self.inputs = inputs
+    self.outputs = outputs
+  }
+
+  mutating func withLayer(_ body: (TrainedLayer) -> Void) {
+    let (inputs, outputs) = (inputs, outputs)
+    weights.withUnsafeMutableBufferPointer { weights in
+      bias.withUnsafeMutableBufferPointer { bias in
+        first.withUnsafeMutableBufferPointer { first in
+          second.withUnsafeMutableBufferPointer { second in
+            biasFirst.withUnsafeMutableBufferPointer { biasFirst in
+              biasSecond.withUnsafeMutableBufferPointer { biasSecond in
+                guard let weights = weights.baseAddress, let bias = bias.baseAddress,
+                  let first = first.baseAddress, let second = second.baseAddress,
+                  let biasFirst = biasFirst.baseAddress, let biasSecond = biasSecond.baseAddress
+                else { return }
+                body(
+                  TrainedLayer(
+                    weights: weights, bias: bias, weightMoments: (first, second),
+                    biasMoments: (biasFirst, biasSecond), inputs: inputs, outputs: outputs))
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+@Suite struct AdamTests {
+  @Test("A step is Adam's formula", arguments: variants)
+  func formula(variant: KernelVariant) {
+    let count = 48
+    var weights = noise(count, seed: 1)
+    var (first, second) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
+    var expected = weights.map(Double.init)
+    var (m, v) = ([Double](repeating: 0, count: count), [Double](repeating: 0, count: count))
+    var adam = Adam(learningRate: 0.01)
+    for step in 1...50 {
+      // Large, ordinary and tiny gradients, and none.
+      let gradient = noise(count, seed: UInt64(step)).enumerated().map { index, value in
+        value * [1000, 1, 1e-6, 0][index % 4]
+      }
+      adam.advance()
+      adam.apply(
+        to: &weights, first: &first, second: &second, gradient: gradient, count: count, using: variant)
+      let (correction1, correction2) = (1 - power(0.9, step), 1 - power(0.999, step))
+      for index in 0..<count {
+        let g = Double(gradient[index])
+        m[index] = 0.9 * m[index] + 0.1 * g
+        v[index] = 0.999 * v[index] + 0.001 * g * g
+        expected[index] -= 0.01 * (m[index] / correction1) / ((v[index] / correction2).squareRoot() + 1e-7)
+      }
+    }
+    #expect(largestDifference(weights, expected) < 2e-6)
+  }
+
+  @Test("The fused update gives the bits of a gradient, then Adam", arguments: variants)
+  func fused(variant: KernelVariant) {
+    for (rows, inputs, outputs) in [
+      (8, 64, 64), (8, 7, 10), (3, 33, 48), (1, 9, 17), (5, 21, 300), (2, 10, 1030),
+    ] {
+      var fused = Trained(inputs: inputs, outputs: outputs)
+      var apart = fused
+      var adam = Adam()
+      let stride = Dense.stride(of: outputs)
+      for step in 1...3 {
+        let x = noise(rows * inputs, seed: UInt64(step))
+        let dy = padded(noise(rows * outputs, seed: UInt64(100 + step)), rows: rows, columns: outputs)
+        adam.advance()
+        fused.withLayer {
+          Dense.update($0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, using: variant)
+        }
+        var (dw, db) = (unwritten(inputs * stride), unwritten(stride))
+        Dense.gradient(
+          x: x, xStride: inputs, dy: dy, rows: rows, inputs: inputs, outputs: outputs, dw: &dw, db: &db,
+          using: variant)
+        adam.apply(
+          to: &apart.weights, first: &apart.first, second: &apart.second, gradient: dw,
+          count: inputs * stride,
+          using: variant)
+        adam.apply(
+          to: &apart.bias, first: &apart.biasFirst, second: &apart.biasSecond, gradient: db, count: stride,
+          using: variant)
+      }
+      #expect(fused == apart, "\(rows) × \(inputs) × \(outputs)")
+      #expect(paddingIsZero(fused.weights, rows: inputs, columns: outputs))
+      #expect(paddingIsZero(fused.bias, rows: 1, columns: outputs))
+    }
+  }
+
+  @Test("An update for training goes by products or by kernels alike")
+  func largeUpdate() {
+    let (rows, inputs, outputs) = (1024, 1024, 1030)
+    #expect(Dense.usesProducts(rows: rows, inputs: inputs, outputs: outputs))
+    let x = noise(rows * inputs, seed: 1)
+    let dy = padded(noise(rows * outputs, seed: 2), rows: rows, columns: outputs)
+    var (byProducts, byKernels) = (
+      Trained(inputs: inputs, outputs: outputs), Trained(inputs: inputs, outputs: outputs)
+    )
+    var scratch = unwritten((inputs + 1) * Dense.stride(of: outputs))
+    var adam = Adam()
+    adam.advance()
+    byProducts.withLayer {
+      Dense.updateInTraining(
+        $0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, scratch: &scratch)
+    }
+    byKernels.withLayer {
+      Dense.updateInTraining($0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, scratch: nil)
+    }
+    #expect(largestDifference(byProducts.first, byKernels.first.map(Double.init)) < 1e-3)
+    #expect(byProducts.bias == byKernels.bias)
+    #expect(paddingIsZero(byProducts.weights, rows: inputs, columns: outputs))
+  }
+
+  @Test("The moments of a unit without gradient die out instead of becoming subnormal", arguments: variants)
+  func deadUnits(variant: KernelVariant) {
+    var (weights, first, second) = (noise(16), noise(16, seed: 2), noise(16, seed: 3).map { $0 * $0 })
+    var adam = Adam()
+    for _ in 0..<3000 {
+      adam.advance()
+      adam.apply(
+        to: &weights, first: &first, second: &second, gradient: [Float](repeating: 0, count: 16), count: 16,
+        using: variant)
+    }
+    #expect(first.allSatisfy { !$0.isSubnormal && $0.magnitude < 1e-29 })
+    #expect(weights.allSatisfy { $0.isFinite })
+  }
+}
+
+private func power(_ base: Double, _ exponent: Int) -> Double {
+  (0..<exponent).reduce(1) { product, _ in product * base }
+}

@@ -1,2 +1,0 @@
-import MaquetteKernels
-import Testing

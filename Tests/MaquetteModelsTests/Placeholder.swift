@@ -1,2 +1,0 @@
-import MaquetteModels
-import Testing

@@ -1,2 +1,0 @@
-import MaquetteStores
-import Testing

@@ -1,2 +1,0 @@
-import MaquetteStreams
-import Testing

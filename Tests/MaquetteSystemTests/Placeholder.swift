@@ -1,2 +1,0 @@
-import MaquetteSystem
-import Testing

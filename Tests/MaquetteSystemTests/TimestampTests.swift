@@ -1,0 +1,28 @@
+import MaquetteSystem
+import Testing
+
+@Suite struct `A timestamp` {
+  @Test(arguments: [
+    (0, "1970-01-01T00:00:00.000Z"), (1, "1970-01-01T00:00:00.001Z"),
+    (951_782_400_000, "2000-02-29T00:00:00.000Z"), (1_795_423_446_123, "2026-11-23T08:44:06.123Z"),
+    (4_107_542_399_999, "2100-02-28T23:59:59.999Z"), (-1, "1969-12-31T23:59:59.999Z"),
+  ])
+  func `is written as JavaScript writes it, and read back`(milliseconds: Int64, text: String) {
+    #expect(Timestamp(milliseconds: milliseconds).description == text)
+    #expect(Timestamp(text)?.milliseconds == milliseconds)
+  }
+
+  @Test func `reads seconds without fractions and more digits than it keeps`() {
+    #expect(Timestamp("2026-11-23T08:44:06Z")?.milliseconds == 1_795_423_446_000)
+    #expect(Timestamp("2026-11-23T08:44:06.123456Z")?.milliseconds == 1_795_423_446_123)
+    #expect(Timestamp("2026-11-23T08:44:06.1Z")?.milliseconds == 1_795_423_446_100)
+  }
+
+  @Test(arguments: [
+    "", "2026", "2026-11-23", "2026-13-23T08:44:06Z", "2026-11-23T25:44:06Z", "2026-11-23 08:44:06Z",
+    "2026-11-23T08:44:06", "2026-11-23T08:44:06.Zx", "2026-1a-23T08:44:06Z",
+  ])
+  func `is not read from anything else`(text: String) {
+    #expect(Timestamp(text) == nil)
+  }
+}

@@ -1,2 +1,0 @@
-import Maquette
-import Testing

@@ -1,0 +1,116 @@
+"""Interactive machine learning inside your program.
+
+>>> import maquette
+>>> store = maquette.Store("sqlite:digits.db")
+>>> digits = store.dataset("digits")
+>>> digits.append(X, y)
+>>> model = maquette.MLPClassifier(layers=[64, 32], epochs=20)
+>>> model.fit(digits, progress=True)
+>>> model.predict(row).label
+'3'
+>>> model.save(store, "digits")
+
+Training runs on a thread of its own: `model.train(digits)` returns at once, `model.training` is a stream of what it
+does, and `model.predict` goes on answering. All of it may be used from any thread.
+"""
+
+from ._dataset import Dataset, Page
+from ._errors import (
+    BadFormatError,
+    BadHandleError,
+    BadJSONError,
+    BadParameterError,
+    BadShapeError,
+    BadTextError,
+    BusyError,
+    CancelledError,
+    ClosedError,
+    ConflictError,
+    DivergedError,
+    ForkedError,
+    FullError,
+    InternalError,
+    InvalidArgumentError,
+    LockedError,
+    MaquetteError,
+    NoRowsError,
+    NotAStoreError,
+    NotFiniteError,
+    NotFoundError,
+    NotHeldError,
+    NotTrainedError,
+    OneLabelError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ReentrantError,
+    StoreIOError,
+    UnknownKindError,
+    UnknownParameterError,
+    UnsupportedError,
+    WaitTimeoutError,
+)
+from ._library import LibraryNotFoundError
+from ._log import build_info, set_log, set_threads, threads, version
+from ._models import KNNClassifier, MLPClassifier, Model, kinds, schema
+from ._prediction import Prediction, Predictor
+from ._store import Store
+from ._streams import Queue, Stream, Subscription
+from ._training import TrainingStatus, TrainingStream
+
+__all__ = [
+    "BadFormatError",
+    "BadHandleError",
+    "BadJSONError",
+    "BadParameterError",
+    "BadShapeError",
+    "BadTextError",
+    "BusyError",
+    "CancelledError",
+    "ClosedError",
+    "ConflictError",
+    "Dataset",
+    "DivergedError",
+    "ForkedError",
+    "FullError",
+    "InternalError",
+    "InvalidArgumentError",
+    "KNNClassifier",
+    "LibraryNotFoundError",
+    "LockedError",
+    "MLPClassifier",
+    "MaquetteError",
+    "Model",
+    "NoRowsError",
+    "NotAStoreError",
+    "NotFiniteError",
+    "NotFoundError",
+    "NotHeldError",
+    "NotTrainedError",
+    "OneLabelError",
+    "OutOfMemoryError",
+    "Page",
+    "Prediction",
+    "Predictor",
+    "Queue",
+    "ReadOnlyError",
+    "ReentrantError",
+    "Store",
+    "StoreIOError",
+    "Stream",
+    "Subscription",
+    "TrainingStatus",
+    "TrainingStream",
+    "UnknownKindError",
+    "UnknownParameterError",
+    "UnsupportedError",
+    "WaitTimeoutError",
+    "build_info",
+    "kinds",
+    "schema",
+    "set_log",
+    "set_threads",
+    "threads",
+    "version",
+]
+
+__version__ = "0.1.0"

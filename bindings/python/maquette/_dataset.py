@@ -1,0 +1,202 @@
+"""Datasets: labelled instances in a store."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from ctypes import byref, c_int64, c_void_p
+from typing import Any
+
+import numpy
+import numpy.typing
+
+from ._arrays import Features, Floats, Labels, LabelStrings, matrix_of, readable, rows_of_numbers
+from ._errors import BadShapeError, MaquetteError
+from ._handles import Owner
+from ._library import library
+from ._store import Store
+from ._streams import Stream
+from ._text import owned_text, to_json, utf8
+
+Instance = dict[str, Any]
+
+#: Instances a page holds at the most.
+PAGE = 200
+
+
+class Page(list[Instance]):
+    """A part of what `Dataset.find` found: a list of instances, with the `total` there are."""
+
+    def __init__(self, page: dict[str, Any]) -> None:
+        super().__init__(page["data"])
+        self.total: int = page["total"]
+        self.limit: int = page["limit"]
+        self.skip: int = page["skip"]
+
+
+class Dataset(Owner):
+    """Labelled instances in a store: documents with the features `x`, the label `y`, and whatever else you add.
+
+    >>> digits = Dataset(store, "digits")
+    >>> digits.append(X, y)                            # many at once
+    >>> digits.create({"x": [0.1, 0.2], "y": "left"})  # or one, with fields of your own
+    >>> len(digits), digits.labels
+    """
+
+    def __init__(self, store: Store, name: str) -> None:
+        handle = c_void_p()
+        store._call(library.maquette_dataset_open, utf8(name, "name"), byref(handle))
+        self.name = name
+        self.store = store
+        self._own(handle, library.maquette_dataset_destroy)
+
+    # Adding and removing
+
+    def append(self, X: Features, y: Labels | None = None) -> None:
+        """Adds an instance for each row of `X`, all or none.
+
+        `X` has the shape (rows, features), any numbers; it is kept as 32-bit floats. `y` has a label for each row,
+        text or whole numbers (kept as text), None for a row without one.
+        """
+        array = readable(rows_of_numbers(X, "X"))
+        labels = None if y is None else LabelStrings(y, len(array), optional=True)
+        self._call(library.maquette_dataset_append, matrix_of(array), labels and labels.address)
+
+    def create(self, instance: Mapping[str, Any]) -> Instance:
+        """Adds one instance, e.g. `{"x": [0.1, 0.2], "y": "left"}`; returns it as it is kept, with its id and dates."""
+        return self._document(library.maquette_dataset_create, to_json(_fields(instance), "instance"))
+
+    def remove(self, id: str) -> Instance:
+        """Removes one instance; returns it as it was."""
+        return self._document(library.maquette_dataset_remove, utf8(id, "id"))
+
+    def clear(self) -> None:
+        """Removes all instances."""
+        self._call(library.maquette_dataset_clear)
+
+    # Looking
+
+    def get(self, id: str) -> Instance:
+        """One instance by its id."""
+        return self._document(library.maquette_dataset_get, utf8(id, "id"))
+
+    def find(
+        self,
+        query: Mapping[str, Any] | None = None,
+        *,
+        limit: int | None = None,
+        skip: int | None = None,
+        sort: Mapping[str, int] | str | None = None,
+        select: list[str] | None = None,
+        **fields: Any,
+    ) -> Page:
+        """A page of the instances whose fields have the given values.
+
+        >>> digits.find(y="3", limit=10)
+        >>> digits.find({"y": "3"}, sort="-createdAt", select=["y"]).total
+
+        A page has 100 instances unless `limit` says otherwise, 200 at the most. `sort` is a field, with a minus for
+        the greatest first, or `{"field": 1 or -1}`.
+        """
+        complete: dict[str, Any] = {**(query or {}), **fields}
+        if isinstance(sort, str):
+            sort = {sort.removeprefix("-"): -1 if sort.startswith("-") else 1}
+        for name, value in (("$limit", limit), ("$skip", skip), ("$sort", sort), ("$select", select)):
+            if value is not None:
+                complete[name] = value
+        return Page(self._json(library.maquette_dataset_find, to_json(complete, "query")))
+
+    def instances(self, query: Mapping[str, Any] | None = None, **fields: Any) -> Iterator[Instance]:
+        """All instances that match, however many, read page by page."""
+        skip = 0
+        while page := self.find(query, **fields, limit=PAGE, skip=skip):
+            yield from page
+            skip += len(page)
+            if skip >= page.total:
+                return
+
+    def __iter__(self) -> Iterator[Instance]:
+        return self.instances()
+
+    def count(self) -> int:
+        """How many instances there are."""
+        count = c_int64()
+        self._call(library.maquette_dataset_count, byref(count))
+        return count.value
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True  # an empty dataset is a dataset
+
+    def distinct(self, field: str) -> list[Any]:
+        """The different values of a field, the first seen first."""
+        values: list[Any] = self._json(library.maquette_dataset_distinct, utf8(field, "field"))
+        return values
+
+    @property
+    def labels(self) -> list[str]:
+        """The different labels, the first seen first."""
+        return self.distinct("y")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Instances and features of each."""
+        rows, cols = c_int64(), c_int64()
+        self._call(library.maquette_dataset_shape, byref(rows), byref(cols))
+        return rows.value, cols.value
+
+    def to_arrays(self) -> tuple[Floats, numpy.typing.NDArray[numpy.int32], list[str]]:
+        """All features, the number of each row's label (-1 for none), and the labels these numbers stand for.
+
+        >>> X, codes, labels = digits.to_arrays()
+        """
+        while True:
+            shape = self.shape
+            features = numpy.empty(shape, numpy.float32)
+            codes = numpy.empty(shape[0], numpy.int32)
+            labels = c_void_p()
+            address = c_void_p(codes.__array_interface__["data"][0])
+            try:
+                self._call(library.maquette_dataset_read, matrix_of(features), address, byref(labels))
+            except BadShapeError:
+                if self.shape == shape:
+                    raise
+                continue  # it has changed between the two calls
+            return features, codes, json.loads(owned_text(labels))
+
+    # Watching
+
+    @property
+    def counts(self) -> Stream[int]:
+        """The stream of the number of instances."""
+        return Stream(self, self._stream_handle(library.maquette_dataset_counts), "counts")
+
+    @property
+    def changes(self) -> Stream[list[dict[str, Any]]]:
+        """The stream of changes: lists of `{"level": "instance", "type": "created", "data": …}`; holds no value."""
+        return Stream(self, self._stream_handle(library.maquette_dataset_changes), "changes")
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<Dataset {self.name} (closed)>"
+        try:
+            return f"<Dataset {self.name}: {self.count()} instances in {self.store.location}>"
+        except MaquetteError as error:
+            return f"<Dataset {self.name}: {error}>"
+
+    def _document(self, function: Any, *arguments: Any) -> Instance:
+        document: Instance = self._json(function, *arguments)
+        return document
+
+    def _json(self, function: Any, *arguments: Any) -> Any:
+        pointer = c_void_p()
+        self._call(function, *arguments, byref(pointer))
+        return json.loads(owned_text(pointer))
+
+
+def _fields(instance: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(instance, Mapping):
+        raise TypeError(f"an instance must be a dictionary, not {type(instance).__name__}")
+    return dict(instance)

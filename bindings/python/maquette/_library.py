@@ -1,0 +1,221 @@
+"""The shared library: where it is found, and every function of `maquette.h` as a table."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import (
+    CFUNCTYPE,
+    POINTER,
+    Structure,
+    c_char_p,
+    c_double,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
+from pathlib import Path
+from typing import Any
+
+SONAME = "libmaquette.so.0"
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Structs
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class Matrix(Structure):
+    """`maquette_matrix`: describes numbers in memory that somebody else owns."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("data", c_void_p),
+        ("rows", c_int64),
+        ("cols", c_int64),
+        ("row_stride", c_int64),
+        ("col_stride", c_int64),
+        ("dtype", c_int32),
+        ("flags", c_uint32),
+    )
+
+
+class Event(Structure):
+    """`maquette_event`: one event of a stream, borrowed."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        # An address, not c_char_p: the text is read by its length.
+        ("json", c_void_p),
+        ("json_length", c_size_t),
+        ("sequence", c_uint64),
+        ("dropped", c_uint64),
+    )
+
+
+class RawTrainingStatus(Structure):
+    """`maquette_training_status`: a training status without JSON."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("status", c_int32),
+        ("epoch", c_int32),
+        ("epochs", c_int32),
+        ("loss", c_double),
+        ("accuracy", c_double),
+        ("loss_val", c_double),
+        ("accuracy_val", c_double),
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Functions
+# ---------------------------------------------------------------------------------------------------------------------
+
+EventFunction = CFUNCTYPE(None, c_void_p, POINTER(Event))
+LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+DestroyFunction = CFUNCTYPE(None, c_void_p)
+
+NO_EVENT_FUNCTION = EventFunction()
+NO_LOG_FUNCTION = LogFunction()
+NO_DESTROY_FUNCTION = DestroyFunction()
+
+status = c_int32
+handle = c_void_p  # a token: maquette_store *, maquette_model *, …
+text = c_char_p  # const char *, UTF-8
+texts = c_void_p  # const char *const *, the address of an array of them
+user_data = c_void_p
+handle_out = POINTER(c_void_p)  # maquette_model **, …
+text_out = POINTER(c_void_p)  # char **, to be given back with maquette_string_free
+error_out = POINTER(c_void_p)  # maquette_error **
+int32_out = POINTER(c_int32)
+int64_out = POINTER(c_int64)
+codes_out = c_void_p  # int32_t *, the address of an array
+matrix = POINTER(Matrix)
+event = POINTER(Event)
+training_status = POINTER(RawTrainingStatus)
+
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    # Status and errors
+    "maquette_status_name": (text, [status]),
+    "maquette_error_status": (status, [handle]),
+    "maquette_error_message": (text, [handle]),
+    "maquette_error_name": (text, [handle]),
+    "maquette_error_destroy": (None, [handle]),
+    "maquette_string_free": (None, [c_void_p]),
+    # The library
+    "maquette_version": (text, []),
+    "maquette_build_info": (status, [text_out, error_out]),
+    "maquette_threads": (c_int32, []),
+    "maquette_set_threads": (status, [c_int32, error_out]),
+    "maquette_set_log": (status, [c_int32, LogFunction, user_data, DestroyFunction, error_out]),
+    # Streams
+    "maquette_stream_subscribe": (
+        status,
+        [handle, EventFunction, user_data, DestroyFunction, handle_out, error_out],
+    ),
+    "maquette_stream_value": (status, [handle, text_out, error_out]),
+    "maquette_stream_set": (status, [handle, text, error_out]),
+    "maquette_subscription_next": (status, [handle, c_int64, event, error_out]),
+    "maquette_subscription_fd": (status, [handle, int32_out, error_out]),
+    "maquette_subscription_destroy": (None, [handle]),
+    # Stores
+    "maquette_store_open": (status, [text, handle_out, error_out]),
+    "maquette_store_destroy": (None, [handle]),
+    # Datasets
+    "maquette_dataset_open": (status, [handle, text, handle_out, error_out]),
+    "maquette_dataset_destroy": (None, [handle]),
+    "maquette_dataset_append": (status, [handle, matrix, texts, error_out]),
+    "maquette_dataset_create": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_get": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_remove": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_find": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_count": (status, [handle, int64_out, error_out]),
+    "maquette_dataset_clear": (status, [handle, error_out]),
+    "maquette_dataset_distinct": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_shape": (status, [handle, int64_out, int64_out, error_out]),
+    "maquette_dataset_read": (status, [handle, matrix, codes_out, text_out, error_out]),
+    "maquette_dataset_counts": (handle, [handle]),
+    "maquette_dataset_changes": (handle, [handle]),
+    # Models
+    "maquette_model_kinds": (status, [text_out, error_out]),
+    "maquette_model_schema": (status, [text, text_out, error_out]),
+    "maquette_model_create": (status, [text, text, handle_out, error_out]),
+    "maquette_model_destroy": (None, [handle]),
+    "maquette_model_kind": (status, [handle, text_out, error_out]),
+    "maquette_model_parameters": (status, [handle, text_out, error_out]),
+    "maquette_model_parameter": (status, [handle, text, handle_out, error_out]),
+    "maquette_model_training": (handle, [handle]),
+    "maquette_event_training_status": (status, [event, training_status, error_out]),
+    "maquette_model_train": (status, [handle, handle, handle, error_out]),
+    "maquette_model_train_matrix": (status, [handle, matrix, texts, matrix, texts, error_out]),
+    "maquette_model_wait": (status, [handle, c_int64, error_out]),
+    "maquette_model_cancel": (status, [handle]),
+    "maquette_model_predict": (status, [handle, matrix, matrix, error_out]),
+    "maquette_model_predict_json": (status, [handle, matrix, text_out, error_out]),
+    "maquette_model_label_count": (status, [handle, int64_out, error_out]),
+    "maquette_model_label": (status, [handle, c_int64, text_out, error_out]),
+    "maquette_model_labels": (status, [handle, text_out, error_out]),
+    "maquette_model_save": (status, [handle, handle, text, text, text, text_out, error_out]),
+    "maquette_model_load": (status, [handle, handle, text, text_out, error_out]),
+}
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Finding and loading
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+class LibraryNotFoundError(ImportError):
+    """Maquette's shared library could not be found or loaded."""
+
+
+def candidates() -> list[str]:
+    """Where the library may be, the first that is there wins; a name without a slash is left to the loader."""
+    chosen = os.environ.get("MAQUETTE_LIBRARY")
+    if chosen:
+        return [chosen]
+    package = Path(__file__).resolve().parent
+    found = [package / SONAME]
+    if len(package.parents) >= 3:
+        repository = package.parents[2]
+        if (repository / "include" / "maquette.h").is_file():
+            found.append(repository / "build" / SONAME)
+    return [str(path) for path in found if path.exists()] + [SONAME]
+
+
+def load() -> ctypes.CDLL:
+    """Loads the library and declares its functions.
+
+    `CDLL` and not `PyDLL`: it lets other threads run Python during a call, without which waiting for a training
+    whose callbacks are Python's would never end.
+    """
+    failures = []
+    for candidate in candidates():
+        try:
+            library = ctypes.CDLL(candidate)
+        except OSError as error:
+            failures.append(str(error))
+        else:
+            return declare(library, candidate)
+    raise LibraryNotFoundError(
+        f"Maquette's shared library {SONAME} was not found. In a checkout, build it with `make lib`; "
+        f"or let the environment variable MAQUETTE_LIBRARY hold its path. Tried: {'; '.join(failures)}"
+    )
+
+
+def declare(library: ctypes.CDLL, path: str) -> ctypes.CDLL:
+    for name, (result, arguments) in FUNCTIONS.items():
+        try:
+            function = getattr(library, name)
+        except AttributeError:
+            raise LibraryNotFoundError(
+                f"{path} has no function {name}: it is no libmaquette, or an older one than this package needs"
+            ) from None
+        function.restype = result
+        function.argtypes = arguments
+    return library
+
+
+library = load()

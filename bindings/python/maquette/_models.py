@@ -1,0 +1,494 @@
+"""Models: train, watch, predict, save, load."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ctypes import byref, c_int64, c_void_p
+from typing import Any, ClassVar, TextIO, TypeVar
+
+import numpy
+
+from ._arrays import (
+    Array,
+    Features,
+    Labels,
+    LabelStrings,
+    array_of_numbers,
+    copied,
+    matrix_of,
+    readable,
+    rows_of_numbers,
+)
+from ._dataset import Dataset
+from ._errors import (
+    REENTRANT,
+    TIMEOUT,
+    BadHandleError,
+    MaquetteError,
+    NotTrainedError,
+    UnknownParameterError,
+    WaitTimeoutError,
+    call,
+    failure,
+)
+from ._handles import Owner
+from ._labels import LabelMemory
+from ._library import library
+from ._prediction import ALL, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
+from ._progress import Progress
+from ._store import Store
+from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
+from ._text import fetch_json, owned_text, to_json, utf8
+from ._training import TrainingStatus, TrainingStream
+
+Self = TypeVar("Self", bound="Model")
+
+#: What `train` takes to validate with: a dataset, or rows and their labels.
+Validation = Dataset | tuple[Features, Labels]
+
+
+def kinds() -> list[str]:
+    """The kinds of models there are."""
+    found: list[str] = fetch_json(library.maquette_model_kinds)
+    return found
+
+
+def schema(kind: str) -> dict[str, Any]:
+    """The parameters of a kind: names, types, ranges, defaults and a sentence about each."""
+    found: dict[str, Any] = fetch_json(library.maquette_model_schema, utf8(kind, "kind"))
+    return found
+
+
+def snake_case(name: str) -> str:
+    """`batchSize` → `batch_size`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+
+
+def parameter_attribute(parameter: dict[str, Any]) -> property:
+    """An attribute of models that reads and sets one parameter."""
+    name = parameter["name"]
+
+    def read(self: Model) -> Any:
+        return self.parameter(name).value
+
+    def write(self: Model, value: Any) -> None:
+        self.parameter(name).set(value)
+
+    return property(read, write, doc=parameter.get("description"))
+
+
+@functools.cache
+def class_of_kind(base: type[Model], kind: str = "") -> type[Model]:
+    """The class of `Model("some-kind")`: as the base is, with the parameters of the kind."""
+    body = {"kind": kind, "__module__": base.__module__, "__qualname__": base.__qualname__, "__doc__": base.__doc__}
+    made: type[Model] = type(base.__name__, (base,), body)
+    return made
+
+
+class Model(Owner):
+    """A model that learns while your program runs.
+
+    >>> model = Model("mlp-classifier", layers=[64, 32], epochs=20)
+    >>> model.train(X, y)            # returns at once; the training runs on a thread of its own
+    >>> model.wait()                 # until it is over
+    >>> model.predict(row)           # Prediction(label='3', confidences={...})
+
+    Its parameters are attributes: `model.epochs` reads one, `model.epochs = 30` sets it for the next training, and
+    `model.parameter("epochs")` is the stream of its values.
+    """
+
+    #: Of a subclass, which has an attribute for each parameter of the kind.
+    kind: ClassVar[str] = ""
+    #: The names of the parameters in Python, with Maquette's.
+    _names: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        if "kind" in cls.__dict__:
+            cls._names = {}
+            for parameter in schema(cls.kind)["parameters"]:
+                name = snake_case(parameter["name"])
+                cls._names[name] = parameter["name"]
+                setattr(cls, name, parameter_attribute(parameter))
+
+    def __new__(cls, *arguments: Any, **_: Any) -> Any:
+        # No __getattr__, which would make every attribute of a model slow, predicting included: a kind has a class.
+        if not cls.kind and arguments and isinstance(arguments[0], str):
+            cls = class_of_kind(cls, arguments[0])  # type: ignore[arg-type]
+        return super().__new__(cls)
+
+    def __init__(self, kind: str, /, **parameters: Any) -> None:
+        given = {self._names.get(name, name): value for name, value in parameters.items()}
+        handle = c_void_p()
+        call(
+            library.maquette_model_create,
+            utf8(kind, "kind"),
+            to_json(given, "parameters"),
+            byref(handle),
+        )
+        self._slots: list[Slot] = []
+        self._labels = LabelMemory()
+        self._own(handle, library.maquette_model_destroy)
+
+    # Parameters
+
+    def parameter(self, name: str) -> Stream[Any]:
+        """The stream of one parameter: `value`, `set(value)`, `subscribe(function)`."""
+        handle = c_void_p()
+        self._call(
+            library.maquette_model_parameter,
+            utf8(self._names.get(name, name), "name"),
+            byref(handle),
+        )
+        return Stream(self, handle, name)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The present values of all parameters, under their names in Python."""
+        values = self._json(library.maquette_model_parameters)
+        return {snake_case(name): value for name, value in values.items()}
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_") and name not in self._names:
+            known = ", ".join(self._names)
+            raise UnknownParameterError(
+                f"{type(self).__name__} has no parameter {name!r}; its parameters are {known}", name
+            )
+        object.__setattr__(self, name, value)
+
+    # Training
+
+    def train(
+        self,
+        data: Dataset | Features,
+        y: Labels | None = None,
+        validation: Validation | None = None,
+        progress: bool | TextIO = False,
+    ) -> None:
+        """Starts a training and returns at once.
+
+        `data` is a dataset, or the rows of a matrix, with their labels in `y`. `validation` is the same to validate
+        with: a dataset, or a pair of rows and labels; without it, a part of the data is kept back, as the parameter
+        `validation_split` says. With `progress`, a line shows how it goes. Predictions meanwhile answer with the
+        last finished epoch. A second training meanwhile raises `BusyError`.
+        """
+        subscription = self._show(Progress(_output(progress))) if progress else None
+        try:
+            with self._labels.changing():
+                if isinstance(data, Dataset):
+                    self._train_dataset(data, y, validation)
+                else:
+                    self._train_matrix(data, y, validation)
+        except BaseException:
+            if subscription is not None:
+                subscription.unsubscribe()
+            raise
+
+    def _train_dataset(self, data: Dataset, y: Labels | None, validation: Validation | None) -> None:
+        if y is not None:
+            raise TypeError("a dataset brings its own labels: y must be left out")
+        if validation is not None and not isinstance(validation, Dataset):
+            raise TypeError("a training on a dataset is validated with a dataset")
+        self._call(library.maquette_model_train, data._handle, validation._handle if validation else None)
+
+    def _train_matrix(self, data: Features, y: Labels | None, validation: Validation | None) -> None:
+        if y is None:
+            raise TypeError("y is missing: a training on rows needs a label for each")
+        features = readable(rows_of_numbers(data, "X"))
+        labels = LabelStrings(y, len(features))
+        if validation is None:
+            self._call(library.maquette_model_train_matrix, matrix_of(features), labels.address, None, None)
+            return
+        if isinstance(validation, Dataset) or len(validation) != 2:
+            raise TypeError("a training on rows is validated with a pair (rows, labels)")
+        other_features = readable(rows_of_numbers(validation[0], "validation[0]"))
+        other_labels = LabelStrings(validation[1], len(other_features), "validation[1]")
+        self._call(
+            library.maquette_model_train_matrix,
+            matrix_of(features),
+            labels.address,
+            matrix_of(other_features),
+            other_labels.address,
+        )
+
+    def _show(self, display: Progress) -> Subscription:
+        """Shows the training that is about to begin, from a thread of Maquette's, until it is over."""
+        subscription: list[Subscription] = []
+        seen = 0
+
+        def show(status: TrainingStatus) -> None:
+            nonlocal seen
+            seen += 1
+            if seen == 1:
+                return  # how it was before this training
+            display(status)
+            if display.over and subscription:
+                subscription[0].unsubscribe()
+
+        subscription.append(self.training.subscribe(show))
+        return subscription[0]
+
+    def wait(self: Self, timeout: float | None = None, progress: bool | TextIO = False) -> Self:
+        """Waits until the training is over, `timeout` seconds at the most.
+
+        Raises what made it fail, `CancelledError` if it was cancelled, `WaitTimeoutError` if it goes on. Ctrl-C gets
+        through, and cancels the training. With `progress`, a line shows how it goes. Returns the model.
+        """
+        if not progress:
+            with self._cancelled_by_ctrl_c():
+                return self._wait(timeout, None, None)
+        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
+            display = Progress(_output(progress))
+            status = queue.get()
+            if not (status.is_final and self.is_training):  # else: that of the training before
+                display(status)
+            return self._wait(timeout, display, queue)
+
+    def _wait(self: Self, timeout: float | None, display: Progress | None, queue: Queue[TrainingStatus] | None) -> Self:
+        end = None if timeout is None else time.monotonic() + timeout
+        try:
+            while True:
+                left = SLICE_MILLISECONDS
+                if end is not None:
+                    left = max(0, min(left, round((end - time.monotonic()) * 1000 + 0.5)))
+                try:
+                    if display is None or queue is None or display.over or not self.is_training:
+                        self._call(library.maquette_model_wait, left)
+                        return self
+                    display(queue.get(left / 1000))
+                except WaitTimeoutError:
+                    if end is not None and time.monotonic() >= end:
+                        raise WaitTimeoutError(f"the training was not over within {timeout} s") from None
+        finally:
+            if display is not None and queue is not None:
+                display.finish(queue)
+
+    @contextmanager
+    def _cancelled_by_ctrl_c(self) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            library.maquette_model_cancel(self._handle)
+            library.maquette_model_wait(self._handle, 1000, None)
+            raise
+
+    def fit(
+        self: Self,
+        data: Dataset | Features,
+        y: Labels | None = None,
+        validation: Validation | None = None,
+        progress: bool | TextIO = False,
+    ) -> Self:
+        """Trains and waits; returns the model."""
+        if not progress:
+            with self._cancelled_by_ctrl_c():
+                self.train(data, y, validation)
+                return self._wait(None, None, None)
+        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
+            queue.get()  # how it was before this training
+            display = Progress(_output(progress))
+            self.train(data, y, validation)
+            return self._wait(None, display, queue)
+
+    def cancel(self) -> None:
+        """Asks the training to end, which it does within one mini-batch. Without a training, this does nothing."""
+        status = library.maquette_model_cancel(self._handle)
+        if status:
+            raise self._explained(failure(status, c_void_p()))
+
+    @property
+    def is_training(self) -> bool:
+        """Whether a training is running."""
+        status = library.maquette_model_wait(self._handle, 0, None)
+        if status == REENTRANT:
+            return not self.training.value.is_final
+        return bool(status == TIMEOUT)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it can predict."""
+        try:
+            self._label_count()
+        except NotTrainedError:
+            return False
+        return True
+
+    @property
+    def training(self) -> TrainingStream:
+        """The stream of what the training does, to subscribe to or to iterate over."""
+        return TrainingStream(self, self._stream_handle(library.maquette_model_training))
+
+    # Predicting
+
+    def predict(self, X: Any) -> Any:
+        """The label of a row, with the confidence of each; or of many rows, their labels.
+
+        >>> model.predict(row)       # Prediction(label='3', confidences={'0': 0.01, '3': 0.97, …})
+        >>> model.predict(rows)      # array(['3', '7', …])
+        """
+        confidences, labels = self._labels.consistent(self, X)
+        if confidences.ndim == 1:
+            values: list[float] = confidences.tolist()
+            return Prediction(labels[values.index(max(values))], dict(zip(labels, values, strict=True)))
+        return numpy.array(labels)[confidences.argmax(axis=1)]
+
+    def predict_proba(self, X: Any, out: Array | None = None) -> Array:
+        """The confidence of each label, in the order of `labels`, for a row or for many.
+
+        float32, of the shape (labels,) or (rows, labels); a row sums up to 1. With `out`, an array of float32 or
+        float64, it is written there.
+        """
+        slots = self._slots
+        try:
+            slot = slots.pop()
+        except IndexError:
+            return self._predict_other(X, out)
+        view, arguments, confidences, _ = slot
+        try:
+            # Takes a row of the slot's own length and type only, in any stride.
+            view[ALL] = X
+        except (ValueError, TypeError):
+            slots.append(slot)
+            return self._predict_other(X, out)
+        if _predict(*arguments):
+            return self._predict_other(X, out)
+        answer: Array = confidences.copy() if out is None else copied(confidences, out)
+        slots.append(slot)
+        return answer
+
+    def _predict_other(self, X: Any, out: Array | None) -> Array:
+        """Whatever no slot was ready for."""
+        array = array_of_numbers(X, "X")
+        if array.ndim != 1:
+            return predict_matrix(self, rows_of_numbers(array, "X"), out)
+        if array is not X:
+            return self.predict_proba(array, out)
+        slot = predicted_slot(self, array)
+        answer: Array = slot[2].copy() if out is None else copied(slot[2], out)
+        self._slots[:] = [slot]
+        return answer
+
+    def predictor(self) -> Predictor:
+        """A function that gives the confidences of one row after another, for inner loops.
+
+        >>> predict = model.predictor()
+        >>> for row in rows:
+        ...     confidences = predict(row)     # overwritten by the next call: copy what you keep
+
+        It is for one thread; make one for each.
+        """
+        return make_predictor(self)
+
+    @property
+    def labels(self) -> list[str]:
+        """All labels, in the order of the confidences: as the training first saw them."""
+        labels: list[str] = self._json(library.maquette_model_labels)
+        return labels
+
+    def _label_count(self) -> int:
+        count = c_int64()
+        self._call(library.maquette_model_label_count, byref(count))
+        return count.value
+
+    # Saving and loading
+
+    def save(self, store: Store, name: str, metadata: Mapping[str, Any] | None = None, id: str | None = None) -> str:
+        """Saves the model, with its weights, in a store; returns the id. With an `id`, that one is replaced."""
+        pointer = c_void_p()
+        self._call(
+            library.maquette_model_save,
+            store._handle,
+            utf8(name, "name"),
+            None if metadata is None else to_json(metadata, "metadata"),
+            None if id is None else utf8(id, "id"),
+            byref(pointer),
+        )
+        return owned_text(pointer)
+
+    def load(self, store: Store, id_or_name: str) -> dict[str, Any]:
+        """Loads a saved model of the same kind; of several of one name, the latest. Returns what is stored about it."""
+        name = utf8(id_or_name, "id_or_name")
+        with self._labels.changing():
+            stored: dict[str, Any] = self._json(library.maquette_model_load, store._handle, name)
+        return stored
+
+    def __repr__(self) -> str:
+        if self.closed:
+            return f"<{type(self).__name__} (closed)>"
+        name = f"Model {self.kind}" if type(self).__name__ == "Model" else type(self).__name__
+        parameters = " ".join(f"{key}={json.dumps(value)}" for key, value in self.parameters.items())
+        return f"<{name} {parameters}: {self._state()}>"
+
+    def _state(self) -> str:
+        status = self.training.value
+        match status.status:
+            case "start" | "epoch":
+                return f"training, epoch {status.epoch or 0}/{status.epochs}"
+            case "loading":
+                return "loading"
+            case "error":
+                how = f"the last training failed ({status.error}), "
+            case "cancelled":
+                how = "the last training was cancelled, "
+            case _:
+                how = ""
+        if not self.is_trained:
+            return how + "not trained"
+        count = self._label_count()
+        accuracy = status.accuracy_val if status.accuracy_val is not None else status.accuracy
+        score = f", accuracy {accuracy:.1%}" if accuracy is not None and status.status == "success" else ""
+        verb = "loaded" if status.status == "loaded" else "trained"
+        return f"{how}{verb}, {count} labels{score}"
+
+    def _json(self, function: Any, *arguments: Any) -> Any:
+        pointer = c_void_p()
+        self._call(function, *arguments, byref(pointer))
+        return json.loads(owned_text(pointer))
+
+    def _explained(self, error: MaquetteError) -> MaquetteError:
+        return self._closed_error() if isinstance(error, BadHandleError) and self.closed else error
+
+
+def _output(progress: bool | TextIO) -> TextIO | None:
+    return None if isinstance(progress, bool) else progress
+
+
+class MLPClassifier(Model):
+    """A neural network of fully connected layers that tells classes apart.
+
+    >>> model = MLPClassifier(layers=[64, 32], epochs=20).fit(X, y)
+
+    `maquette.schema("mlp-classifier")` describes its parameters.
+    """
+
+    kind = "mlp-classifier"
+
+    layers: list[int]
+    epochs: int
+    batch_size: int
+    validation_split: float
+    seed: int
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+
+
+class KNNClassifier(Model):
+    """Asks the `k` nearest rows it has learned for their labels.
+
+    >>> model = KNNClassifier(k=3).fit(X, y)
+
+    `maquette.schema("knn-classifier")` describes its parameters.
+    """
+
+    kind = "knn-classifier"
+
+    k: int
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)

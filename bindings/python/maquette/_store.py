@@ -1,0 +1,41 @@
+"""Stores: where datasets and models live."""
+
+from __future__ import annotations
+
+import os
+from ctypes import byref, c_void_p
+from typing import TYPE_CHECKING
+
+from ._errors import call
+from ._handles import Owner
+from ._library import library
+from ._text import utf8
+
+if TYPE_CHECKING:
+    from ._dataset import Dataset
+
+
+class Store(Owner):
+    """Where datasets and models live.
+
+    >>> Store("sqlite:digits.db")     # a file, made if it is not there, that several processes may use at once
+    >>> Store("memory:")              # ends with the program
+    >>> Store(Path("digits.db"))      # a path is an SQLite file
+    """
+
+    def __init__(self, location: str | os.PathLike[str] = "memory:") -> None:
+        if isinstance(location, os.PathLike):
+            location = f"sqlite:{os.fspath(location)}"
+        self.location = location
+        handle = c_void_p()
+        call(library.maquette_store_open, utf8(location, "location"), byref(handle))
+        self._own(handle, library.maquette_store_destroy)
+
+    def dataset(self, name: str) -> Dataset:
+        """The dataset of that name; it is made with its first instance."""
+        from ._dataset import Dataset
+
+        return Dataset(self, name)
+
+    def __repr__(self) -> str:
+        return f"<Store {self.location}{' (closed)' if self.closed else ''}>"

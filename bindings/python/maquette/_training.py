@@ -1,0 +1,88 @@
+"""What a training reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._streams import Stream
+
+if TYPE_CHECKING:
+    from ._models import Model
+
+RUNNING = ("start", "epoch", "loading")
+
+
+class TrainingStatus(dict[str, Any]):
+    """How far a training is: the dictionary that Maquette sends, with its entries as attributes.
+
+    >>> {"status": "epoch", "epoch": 3, "epochs": 20, "data": {"loss": 0.41, "accuracy": 0.88, …}}
+
+    `status` is one of idle, start, epoch, success, error, cancelled, loading, loaded.
+    """
+
+    @property
+    def status(self) -> str:
+        return str(self["status"])
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch that has ended, from 1."""
+        return self.get("epoch")
+
+    @property
+    def epochs(self) -> int | None:
+        """How many there will be."""
+        return self.get("epochs")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        data = self.get("data")
+        return data if isinstance(data, dict) else {}
+
+    def _figure(self, name: str) -> float | None:
+        figure = self.data.get(name)
+        if isinstance(figure, list):  # `success` has a list, a value for each epoch
+            figure = figure[-1] if figure else None
+        return figure
+
+    @property
+    def loss(self) -> float | None:
+        return self._figure("loss")
+
+    @property
+    def accuracy(self) -> float | None:
+        return self._figure("accuracy")
+
+    @property
+    def loss_val(self) -> float | None:
+        """The loss on the validation rows."""
+        return self._figure("lossVal")
+
+    @property
+    def accuracy_val(self) -> float | None:
+        """The accuracy on the validation rows."""
+        return self._figure("accuracyVal")
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, after `status` "error"."""
+        return self.data.get("error")
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the training is over, or none has begun."""
+        return self.status not in RUNNING
+
+
+class TrainingStream(Stream[TrainingStatus]):
+    """The stream of a model's training status.
+
+    Iterating over it ends with the training; iterating over its `queue()` goes on with the trainings to come.
+    """
+
+    def __init__(self, model: Model, handle: Any) -> None:
+        super().__init__(model, handle, "training", TrainingStatus)
+        self._model = model
+
+    def _is_over(self, value: TrainingStatus) -> bool:
+        return value.is_final and not self._model.is_training
