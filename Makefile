@@ -69,7 +69,7 @@ strict: | install ## build with warnings as errors, and imports checked against 
 
 test-swift: strict
 	swift test --skip-build
-	swift build --build-tests --configuration release $(STRICT)
+	swift build --build-tests --configuration release $(STRICT) -Xswiftc -enable-testing
 	swift test --skip-build --configuration release
 
 test-c: lib
@@ -87,8 +87,7 @@ test-examples: lib python-environment
 		examples/swift/.build/release/digits
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
-	Tests/C/sanitize.sh address
-	Tests/C/sanitize.sh thread
+	Tests/sanitize.sh
 	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/swift-address
 	swift test --sanitize=thread --scratch-path .build/swift-thread
 

@@ -274,7 +274,8 @@ maquette_status maquette_subscription_fd(maquette_subscription *subscription, in
                                          maquette_error **error);
 
 /** Ends a subscription. When this returns, the callback is not running and will not run again. From inside the
- *  callback it does not wait, and the call that is running is the last. NULL is fine.
+ *  callback it does not wait, and the call that is running is the last. Two callbacks that end each other's subscription
+ *  at one moment wait for each other for ever. NULL is fine.
  *  Threads: any. In a callback: yes, in its own too. Since 0.1. */
 void maquette_subscription_destroy(maquette_subscription *subscription);
 

@@ -146,7 +146,8 @@ import Testing
     writeFile(directory.path("text.db"), Array("once upon a time".utf8))
     writeFile(directory.path("long.db"), [UInt8](repeating: 65, count: 20_000))
     writeFile(directory.path("byte.db"), [65])
-    for name in ["songs.db", "seven.db", "new.db", "text.db", "long.db", "byte.db"] {
+    try sqlite("PRAGMA application_id = \(0x4D61_7175); CREATE TABLE t(a)", directory.path("bare.db"))
+    for name in ["bare.db", "songs.db", "seven.db", "new.db", "text.db", "long.db", "byte.db"] {
       let before = readFile(directory.path(name))
       let error = try #require(failure { _ = try DataStore("sqlite:" + directory.path(name)) }, "\(name)")
       #expect(error.code == .notAStore, "\(name)")

@@ -77,6 +77,12 @@ enum SQLiteFile {
       throw notAStore(connection.path, "it is a database of another application (application_id \(found))")
     }
     try check(version: try connection.integer("PRAGMA user_version") ?? 0, connection.path)
+    let tables = try connection.integer(
+      "SELECT count(*) FROM sqlite_schema WHERE name IN ('maquette_services', 'maquette_datasets', 'maquette_files')"
+    )
+    guard tables == 3 else {
+      throw notAStore(connection.path, "it lacks tables that every store has")
+    }
   }
 
   private static func check(version found: Int64, _ path: String) throws(MaquetteError) {
