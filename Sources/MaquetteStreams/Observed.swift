@@ -2,20 +2,20 @@
 @propertyWrapper
 public struct Observed<Value: Sendable>: Sendable {
   public let projectedValue: Stream<Value>
+  private let initialValue: Value
 
   public init(wrappedValue: Value) {
+    initialValue = wrappedValue
     projectedValue = Stream(wrappedValue)
   }
 
   public init(wrappedValue: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool) {
+    initialValue = wrappedValue
     projectedValue = Stream(wrappedValue, merging: mayMerge)
   }
 
   public var wrappedValue: Value {
-    get {
-      guard let value = projectedValue.value else { preconditionFailure("a held stream always has a value") }
-      return value
-    }
+    get { projectedValue.value ?? initialValue }
     nonmutating set { projectedValue.set(newValue) }
   }
 }

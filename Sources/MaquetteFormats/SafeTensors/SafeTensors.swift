@@ -123,20 +123,14 @@ public struct SafeTensors: Sendable, Equatable {
       guard dtype == "F32" || dtype == "I32" else {
         throw damaged("\(name) is of dtype \(dtype), not F32 or I32")
       }
-      var shape: [Int] = []
-      var size = 4
-      for dimension in dimensions {
-        guard let count = dimension.integer, count >= 0,
-          case let (product, overflow) = size.multipliedReportingOverflow(by: count), !overflow
-        else { throw damaged("the shape of \(name) must be whole numbers") }
-        shape.append(count)
-        size = product
+      guard let shape = TensorShape(dimensions) else {
+        throw damaged("the shape of \(name) must be whole numbers")
       }
-      guard size == end - start else {
-        throw damaged("\(name) has \(end - start) bytes where its shape needs \(size)")
+      guard shape.bytes == end - start else {
+        throw damaged("\(name) has \(end - start) bytes where its shape needs \(shape.bytes)")
       }
       let range = (data.startIndex + start)..<(data.startIndex + end)
-      tensors.append((name, Tensor(dtype: dtype, shape: shape, bytes: Array(data[range]))))
+      tensors.append((name, Tensor(dtype: dtype, shape: shape.dimensions, bytes: Array(data[range]))))
     }
   }
 }

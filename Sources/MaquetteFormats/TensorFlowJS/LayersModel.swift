@@ -133,24 +133,18 @@ extension LayersModel {
       guard let name = entry["name"]?.string, let dimensions = entry["shape"]?.array,
         entry["dtype"]?.string == "float32"
       else { throw damaged("every weight needs a name, a shape and the dtype float32") }
-      var shape: [Int] = []
-      var bytes = 4
-      for dimension in dimensions {
-        guard let size = dimension.integer, size >= 0,
-          case let (product, overflow) = bytes.multipliedReportingOverflow(by: size), !overflow
-        else { throw damaged("the shape of \(name) must be whole numbers") }
-        shape.append(size)
-        bytes = product
+      guard let shape = TensorShape(dimensions) else {
+        throw damaged("the shape of \(name) must be whole numbers")
       }
-      guard bytes <= weights.count - offset else {
+      guard shape.bytes <= weights.count - offset else {
         throw MaquetteError(
           .badFormat, "model.weights.bin ends at byte \(weights.count), inside \(name)", name: weightsFile)
       }
-      guard tensors.updateValue((shape, weights[offset..<(offset + bytes)].floats), forKey: name) == nil
-      else {
+      let values = weights[offset..<(offset + shape.bytes)].floats
+      guard tensors.updateValue((shape.dimensions, values), forKey: name) == nil else {
         throw damaged("there are two weights \(name)")
       }
-      offset += bytes
+      offset += shape.bytes
     }
     guard offset == weights.count else {
       throw MaquetteError(
