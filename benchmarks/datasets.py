@@ -90,7 +90,7 @@ def maquette(threads: int):
 
 
 def python(tuned: bool):
-    """Python's own `sqlite3`: `executemany` over tuples made as they are needed, which was faster than a list."""
+    """Python's own `sqlite3`: `executemany` over tuples made as they are needed."""
     instances = Instances()
     path = WORK / f"python-{'tuned' if tuned else 'plain'}.db"
 
