@@ -275,7 +275,7 @@ extension Stream {
   /// The events as an asynchronous sequence, which ends with the stream.
   ///
   /// Whoever stops iterating is unsubscribed at the next event. Not at once, by `onTermination`: with it, in release
-  /// builds of Swift 6.3.1, memory was freed twice when the iteration was left early.
+  /// builds of Swift 6.3.1, an iteration that was left early corrupted the heap; why is not known yet.
   public var values: AsyncStream<Value> {
     AsyncStream { continuation in
       let own = Own<Value>()
