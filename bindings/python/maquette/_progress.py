@@ -63,7 +63,8 @@ class Progress:
 
     def _is_due(self, status: TrainingStatus) -> bool:
         epoch, epochs = status.epoch or 0, status.epochs or 0
-        return epoch in (1, epochs) or epoch >= self._shown_epoch + max(1, epochs // PLAIN_LINES)
+        # The first that is seen is due whichever it is: who begins to watch in the middle wants to see that it goes on.
+        return not self._shown_epoch or epoch == epochs or epoch >= self._shown_epoch + max(1, epochs // PLAIN_LINES)
 
     def _end(self, verdict: str) -> None:
         self._write(("\n" if self._width else "") + verdict + "\n")
