@@ -565,21 +565,53 @@ maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout
  *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_cancel(maquette_model *model);
 
-/** Predicts one row or many: the confidence of each label.
+/** Forgets what a model has learned or loaded: not trained, its stream idle. The parameters stay as they are.
+ *  @param model not in training.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_BUSY, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_reset(maquette_model *model, maquette_error **error);
+
+/** Makes a second model with the same parameters and the same knowledge; both go on independently.
+ *  @param model of any state; of one in training the last finished epoch is taken.
+ *  @param[out] clone yours: maquette_model_destroy() it.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_OUT_OF_MEMORY, E_FORKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_clone(const maquette_model *model, maquette_model **clone, maquette_error **error);
+
+/** How many numbers a row of the model has.
+ *  @param model trained or loaded.
+ *  @param[out] count the columns of the features.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_FORKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_feature_count(const maquette_model *model, int64_t *count, maquette_error **error);
+
+/** How many numbers a prediction of the model has: its labels, targets, clusters or components.
+ *  @param model trained or loaded.
+ *  @param[out] count the columns of the predictions.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_FORKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_output_count(const maquette_model *model, int64_t *count, maquette_error **error);
+
+/** Predicts one row or many: of a classifier the confidence of each label, of another model its outputs.
  *
  *  For one row of at most 1,024 features this neither allocates nor waits for any lock: safe on an audio thread.
  *
  *  @param model trained or loaded.
  *  @param features [rows, features].
- *  @param[in,out] confidences your memory, [rows, maquette_model_label_count()], dtype F32 or F64, filled in: a row sums
- *         up to 1, and its greatest (the first of equals) is the answer.
+ *  @param[in,out] predictions your memory, [rows, maquette_model_output_count()], dtype F32 or F64, filled in. A row of
+ *         confidences sums up to 1, and its greatest (the first of equals) is the answer; all are 0 where the row
+ *         belongs to no label.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NOT_TRAINED, E_BAD_PARAMETER.
  *  Threads: any, any number at once, also during a training. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_predict(const maquette_model *model, const maquette_matrix *features,
-                                       maquette_matrix *confidences, maquette_error **error);
+                                       maquette_matrix *predictions, maquette_error **error);
 
-/** Predicts one row, with the labels: {"label": "3", "confidences": {"0": 0.01, "3": 0.97, …}}.
+/** Predicts one row as JSON: of a classifier {"label": "3", "confidences": {"0": 0.01, "3": 0.97, …}}, of others a
+ *  number or an array of numbers.
  *  @param model trained or loaded.
  *  @param features [1, features].
  *  @param[out] prediction yours to free.

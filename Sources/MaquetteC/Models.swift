@@ -11,28 +11,24 @@ import MaquetteSystem
 /// A model as a host holds it.
 final class ModelObject: Sendable {
   let model: any Model
-  /// The model again if it is a classifier: asking that anew takes longer than a prediction.
-  let classifier: (any Classifier)?
   let streams = StreamHandles()
 
   init(_ model: any Model) {
     self.model = model
-    classifier = model as? any Classifier
-  }
-
-  /// - Throws: ``MaquetteError/Code/unsupported`` for a model that is no classifier.
-  func requireClassifier() throws(MaquetteError) -> any Classifier {
-    guard let classifier else {
-      throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
-    }
-    return classifier
   }
 
   /// What to predict with.
   ///
-  /// - Throws: as ``requireClassifier()``; ``MaquetteError/Code/notTrained``.
-  func requireFitted() throws(MaquetteError) -> any FittedClassifier {
-    guard let classifier else { return try requireClassifier().ready() }
+  /// - Throws: ``MaquetteError/Code/notTrained``.
+  func requireFitted() throws(MaquetteError) -> any FittedModel { try model.readyModel() }
+
+  /// What to predict labels with.
+  ///
+  /// - Throws: ``MaquetteError/Code/unsupported`` for a model that is no classifier; ``MaquetteError/Code/notTrained``.
+  func requireClassifier() throws(MaquetteError) -> any FittedClassifier {
+    guard let classifier = model as? any Classifier else {
+      throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
+    }
     return try classifier.ready()
   }
 }
@@ -143,8 +139,11 @@ public func maquette_model_train_matrix(
   _ validation_labels: UnsafePointer<UnsafePointer<CChar>?>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let classifier = try models[model].requireClassifier()
-    guard !classifier.isTraining else {
+    let model = try models[model].model
+    guard model is any Classifier else {
+      throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
+    }
+    guard !model.isTraining else {
       // Before copying what can't be learned now anyway.
       throw MaquetteError(.busy, "this model is being trained or loaded; wait for it, or cancel it first")
     }
@@ -154,7 +153,7 @@ public func maquette_model_train_matrix(
       validation = try table(
         validation_features, validation_labels, "validation_features", "validation_labels")
     }
-    try classifier.train(on: rows, validatingOn: validation)
+    try model.train(on: rows, validatingOn: validation)
   }
 }
 
@@ -184,24 +183,69 @@ public func maquette_model_cancel(_ model: OpaquePointer?) -> maquette_status {
   }
 }
 
+@implementation @_cdecl("maquette_model_reset")
+public func maquette_model_reset(
+  _ model: OpaquePointer?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    try models[model].model.reset()
+  }
+}
+
+@implementation @_cdecl("maquette_model_clone")
+public func maquette_model_clone(
+  _ model: OpaquePointer?, _ clone: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let clone = try required(clone, "clone")
+    clone.pointee = try models.insert(ModelObject(try model.clone()))
+  }
+}
+
 // MARK: Predicting
+
+@implementation @_cdecl("maquette_model_feature_count")
+public func maquette_model_feature_count(
+  _ model: OpaquePointer?, _ count: UnsafeMutablePointer<Int64>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireFitted()
+    let count = try required(count, "count")
+    count.pointee = Int64(fitted.features)
+  }
+}
+
+@implementation @_cdecl("maquette_model_output_count")
+public func maquette_model_output_count(
+  _ model: OpaquePointer?, _ count: UnsafeMutablePointer<Int64>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireFitted()
+    let count = try required(count, "count")
+    count.pointee = Int64(fitted.outputs)
+  }
+}
 
 @implementation @_cdecl("maquette_model_predict")
 public func maquette_model_predict(
   _ model: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?,
-  _ confidences: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+  _ predictions: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
     let fitted = try models[model].requireFitted()
     let input = try MatrixView(features, "features")
-    let output = try MatrixView(confidences, "confidences")
-    try output.requireWritable("confidences")
+    let output = try MatrixView(predictions, "predictions")
+    try output.requireWritable("predictions")
     try fitted.requireWidth(input.columns)
-    guard output.rows == input.rows, output.columns == fitted.labelCount else {
+    guard output.rows == input.rows, output.columns == fitted.outputs else {
       throw MaquetteError(
         .badShape,
-        "confidences is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.labelCount) labels need \(input.rows) × \(fitted.labelCount)",
-        name: "confidences")
+        "predictions is \(output.rows) × \(output.columns); \(input.rows) rows and \(fitted.outputs) outputs need \(input.rows) × \(fitted.outputs)",
+        name: "predictions")
     }
     guard input.rows > 0 else { return }
     // The fast way: straight from the host's memory into the host's memory.
@@ -242,15 +286,15 @@ public func maquette_model_predict_json(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let classifier = try models[model].requireClassifier()
+    let fitted = try models[model].requireFitted()
     let view = try MatrixView(features, "features")
     let prediction = try required(prediction, "prediction")
     guard view.rows == 1 else {
       throw MaquetteError(
         .badShape, "features has \(view.rows) rows; one is predicted at a time here", name: "features")
     }
-    let answers = try classifier.predict(try view.matrix("features"))
-    prediction.pointee = try owned(answers[0].json)
+    let answers = try fitted.json(of: try view.matrix("features"))
+    prediction.pointee = try owned(answers[0])
   }
 }
 
@@ -260,9 +304,9 @@ public func maquette_model_label_count(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireFitted()
+    let fitted = try models[model].requireClassifier()
     let count = try required(count, "count")
-    count.pointee = Int64(fitted.labelCount)
+    count.pointee = Int64(fitted.outputs)
   }
 }
 
@@ -272,7 +316,7 @@ public func maquette_model_label(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let labels = try models[model].requireFitted().labels
+    let labels = try models[model].requireClassifier().labels
     let label = try required(label, "label")
     guard index >= 0, index < labels.count else {
       throw MaquetteError(
@@ -288,7 +332,7 @@ public func maquette_model_labels(
   _ error: UnsafeMutablePointer<OpaquePointer?>?
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
-    let fitted = try models[model].requireFitted()
+    let fitted = try models[model].requireClassifier()
     let labels = try required(labels, "labels")
     labels.pointee = try owned(.array(fitted.labels.map { .string($0) }))
   }

@@ -2,8 +2,9 @@ import MaquetteKernels
 import MaquetteStores
 import MaquetteSystem
 
-/// Rows and labels that a classifier can learn from: at least one row, at least two labels, all numbers finite.
-struct ClassificationRows: Sendable {
+/// Rows and labels that a classifier can learn from: at least one row, at least two labels unless they come on top of
+/// other rows, all numbers finite.
+struct ClassificationRows: LearningRows {
   let features: Matrix
   /// An index into `labels` for each row.
   let codes: [Int32]
@@ -12,7 +13,7 @@ struct ClassificationRows: Sendable {
 
   /// - Throws: ``MaquetteError/Code/noRows``, ``MaquetteError/Code/oneLabel``, ``MaquetteError/Code/badShape``,
   ///   ``MaquetteError/Code/notFinite``, ``MaquetteError/Code/notFound`` for a row without a label.
-  init(_ table: InstanceTable) throws(MaquetteError) {
+  init(_ table: InstanceTable, mode: TrainingMode = .fresh) throws(MaquetteError) {
     guard table.features.rows > 0 else {
       throw MaquetteError(.noRows, "there is nothing to learn from: no rows")
     }
@@ -40,7 +41,8 @@ struct ClassificationRows: Sendable {
       }
       codes.append(newCode[Int(code)])
     }
-    guard labels.count > 1 else {
+    // Rows that come on top of others may all be of one label.
+    guard labels.count > 1 || mode == .partial else {
       throw MaquetteError(
         .oneLabel,
         "all \(codes.count) rows have the label \(quoted(labels[0])); telling apart needs two or more",

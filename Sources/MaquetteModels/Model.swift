@@ -28,13 +28,32 @@ public protocol Model: AnyObject, Sendable {
   /// Runs the trainings.
   var trainer: Trainer { get }
 
-  /// Starts a training on the instances that are in the dataset now, and returns at once.
+  /// What the last training, or its last finished epoch, or a loading made; nil before. Reading it never waits.
+  var fittedModel: (any FittedModel)? { get }
+
+  /// Starts a training, and returns at once.
   ///
-  /// - Parameter validation: what to validate with after every epoch; nil: a part of the dataset, as `validationSplit`
-  ///   says, for a model that has it.
-  /// - Throws: ``MaquetteError/Code/busy``, ``MaquetteError/Code/badParameter``. What is wrong with the data is found by
-  ///   the training: ``wait(timeout:)`` throws it, `$training` reports it.
-  func train(on dataset: Dataset, validatingOn validation: Dataset?) throws(MaquetteError)
+  /// - Parameters:
+  ///   - validation: what to validate with after every epoch; nil: a part of the source, as `validationSplit` says, for
+  ///     a model that has it.
+  ///   - mode: whether what the model knows is forgotten or built upon.
+  /// - Throws: ``MaquetteError/Code/busy``, ``MaquetteError/Code/badParameter``, ``MaquetteError/Code/unsupported`` for
+  ///   a mode that this kind doesn't have, ``MaquetteError/Code/notTrained`` where there is nothing to go on with. What
+  ///   is wrong with a table is thrown at once; what is wrong with a dataset is found by the training:
+  ///   ``wait(timeout:)`` throws it, `$training` reports it.
+  func train(
+    on source: TrainingSource, validatingOn validation: TrainingSource?, mode: TrainingMode
+  ) throws(MaquetteError)
+
+  /// Forgets what was learned: not trained, `$training` idle. The parameters stay as they are.
+  ///
+  /// - Throws: ``MaquetteError/Code/busy`` during a training or a loading.
+  func reset() throws(MaquetteError)
+
+  /// Takes over what the other model has learned; both go on independently.
+  ///
+  /// - Throws: ``MaquetteError/Code/busy`` while this one is trained or loaded.
+  func adopt(_ other: Self) throws(MaquetteError)
 
   /// The fitted model as it is stored.
   ///
@@ -85,8 +104,53 @@ extension Model {
     }
   }
 
+  /// Starts a training on the instances that are in the dataset now, and returns at once.
+  ///
+  /// - Throws: as ``train(on:validatingOn:mode:)``.
+  public func train(
+    on dataset: Dataset, validatingOn validation: Dataset? = nil, mode: TrainingMode = .fresh
+  ) throws(MaquetteError) {
+    try train(on: .dataset(dataset), validatingOn: validation.map { .dataset($0) }, mode: mode)
+  }
+
+  /// Starts a training on a table, and returns at once.
+  ///
+  /// - Throws: as ``train(on:validatingOn:mode:)``.
+  public func train(
+    on table: InstanceTable, validatingOn validation: InstanceTable? = nil, mode: TrainingMode = .fresh
+  ) throws(MaquetteError) {
+    try train(on: .table(table), validatingOn: validation.map { .table($0) }, mode: mode)
+  }
+
+  /// Learns rows on top of those before: as ``train(on:validatingOn:mode:)`` with `partial`.
+  public func partialTrain(on dataset: Dataset) throws(MaquetteError) {
+    try train(on: dataset, mode: .partial)
+  }
+
   /// Asks the training to end, which it does within one mini-batch; does not wait for that.
-  public func cancel() { trainer.cancel() }
+  ///
+  /// - Parameter kept: which epoch's model stays.
+  public func cancel(keeping kept: KeptEpoch = .last) { trainer.cancel(keeping: kept) }
+
+  /// A model of its own with the same parameters and the same knowledge.
+  ///
+  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  public func clone() throws(MaquetteError) -> Self {
+    let copy = Self()
+    try copy.setParameters(parameterValues)
+    try copy.adopt(self)
+    return copy
+  }
+
+  /// What to predict with.
+  ///
+  /// - Throws: ``MaquetteError/Code/notTrained``.
+  package func readyModel() throws(MaquetteError) -> any FittedModel {
+    guard let fittedModel else {
+      throw MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
+    }
+    return fittedModel
+  }
 
   public var isTraining: Bool { trainer.isTraining }
 

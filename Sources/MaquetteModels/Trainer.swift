@@ -14,6 +14,8 @@ public final class Trainer: Sendable {
     /// The training is over, and its thread is handing out the last event.
     var isFinishing = false
     var thread: UInt = 0
+    /// The outcome of the training before is not to be told any more.
+    var isForgotten = false
   }
 
   private let state = Monitor(State())
@@ -53,7 +55,8 @@ public final class Trainer: Sendable {
     let run = try begin()
     defer {
       state.change {
-        $0.run = before
+        $0.run = $0.isForgotten ? nil : before
+        $0.isForgotten = false
         $0.isRunning = false
         $0.thread = 0
       }
@@ -136,26 +139,38 @@ public final class Trainer: Sendable {
     try outcome.get()
   }
 
-  package func cancel() {
-    state.withLock { $0.run }?.cancel()
+  package func cancel(keeping kept: KeptEpoch = .last) {
+    state.withLock { $0.run }?.cancel(keeping: kept)
+  }
+
+  /// The last training's outcome is nobody's business any more. Only inside of ``exclusively(_:)``.
+  func forget() {
+    state.withLock { $0.isForgotten = true }
   }
 }
 
 /// One training: what its thread and those who wait for it share.
 package final class TrainingRun: Sendable {
   private let isCancelled = Atomic<Bool>(false)
+  private let isBestKept = Atomic<Bool>(false)
   private let outcome = Monitor<Result<Void, MaquetteError>?>(nil)
 
   /// To be called once per mini-batch or block.
   ///
   /// - Throws: ``MaquetteError/Code/cancelled`` once somebody wants the training to end.
   package func checkCancellation() throws(MaquetteError) {
-    if isCancelled.load(ordering: .relaxed) {
+    if isCancelled.load(ordering: .acquiring) {
       throw MaquetteError(.cancelled, "the training was cancelled")
     }
   }
 
-  func cancel() { isCancelled.store(true, ordering: .relaxed) }
+  /// Whether the best epoch is to be kept of a training that was cancelled, instead of the last.
+  package var keepsBest: Bool { isBestKept.load(ordering: .relaxed) }
+
+  func cancel(keeping kept: KeptEpoch) {
+    isBestKept.store(kept == .best, ordering: .relaxed)
+    isCancelled.store(true, ordering: .releasing)
+  }
 
   func finish(_ result: Result<Void, MaquetteError>) { outcome.change { $0 = result } }
 

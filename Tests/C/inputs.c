@@ -51,7 +51,7 @@ TEST(impossible_shapes, "A shape or stride that no memory can have is BAD_SHAPE 
           maquette_model_train_matrix(model, &content.matrix, content.y, &bad, content.y, &error));
     FAILS(impossible[i].status, "features", maquette_model_predict(model, &bad, &out, &error));
     maquette_matrix one = F32(content.x, 1, 4);
-    FAILS(impossible[i].status, "confidences", maquette_model_predict(model, &one, &bad_out, &error));
+    FAILS(impossible[i].status, "predictions", maquette_model_predict(model, &one, &bad_out, &error));
     FAILS(impossible[i].status, "features", maquette_model_predict_json(model, &bad, &json, &error));
   }
   CHECK(answers[0] == -7 && json == NULL && count_of(dataset) == 30);

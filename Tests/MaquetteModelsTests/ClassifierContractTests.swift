@@ -56,6 +56,46 @@ import Testing
     #expect(model.labels == ["z0 lebal", "z1 lebal", "z2 lebal"])
   }
 
+  @Test(arguments: kinds) func `forgets everything but its parameters when it is reset`(kind: String) throws {
+    let model = try trained(kind, on: Samples.clouds(rows: 60))
+    let parameters = model.parameterValues
+    try model.reset()
+    #expect(model.fittedModel == nil)
+    #expect(model.training == .idle)
+    #expect(model.parameterValues == parameters)
+    #expect(code { _ = try model.predict([0, 0, 0, 0]) } == .notTrained)
+    #expect(code { try model.wait() } == nil)
+    try model.train(on: Samples.clouds(rows: 60).features, labels: Samples.clouds(rows: 60).labels)
+    try model.wait()
+    #expect(model.labels.count == 3)
+  }
+
+  @Test(arguments: kinds) func `can't be reset during a training, whose result stays`(kind: String) throws {
+    let model = try trained(kind, on: Samples.clouds(rows: 60))
+    let begun = Monitor(false)
+    try model.trainer.start { (run) throws(MaquetteError) in
+      begun.change { $0 = true }
+      while true { try run.checkCancellation() }
+    }
+    begun.wait(until: .never) { $0 ? () : nil }
+    #expect(code { try model.reset() } == .busy)
+    model.cancel()
+    #expect(code { try model.wait() } == .cancelled)
+    #expect(model.labels.count == 3)
+  }
+
+  @Test(arguments: kinds) func `has clones that predict alike and go on by themselves`(kind: String) throws {
+    let samples = try Samples.clouds(rows: 60)
+    let model = try trained(kind, on: samples)
+    let clone = try model.clone()
+    let answers = try model.predict(samples.features)
+    #expect(try clone.predict(samples.features) == answers)
+    #expect(clone.parameterValues == model.parameterValues)
+    try model.reset()
+    #expect(try clone.predict(samples.features) == answers)
+    #expect(try make(kind).clone().fittedModel == nil)
+  }
+
   @Test(arguments: kinds) func `gives the same when it is trained again on the same`(kind: String) throws {
     let samples = try Samples.clouds(rows: 90, spread: 2)
     let first = try trained(kind, on: samples).confidences(of: samples.features)

@@ -12,7 +12,7 @@ final class FittedNeighbours: FittedClassifier {
   private let index: NeighbourIndex
   private let scratch: ScratchPool
 
-  var labelCount: Int { labels.count }
+  var outputs: Int { labels.count }
   var features: Int { rows.columns }
 
   init(

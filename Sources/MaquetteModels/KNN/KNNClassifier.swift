@@ -1,5 +1,5 @@
 public import MaquetteStreams
-import MaquetteSystem
+public import MaquetteSystem
 import Synchronization
 
 /// Tells labels apart by the nearest training rows: no learning but remembering.
@@ -8,7 +8,8 @@ import Synchronization
 /// at once, without training again.
 ///
 /// Source: Cover & Hart, "Nearest neighbor pattern classification", 1967.
-public final class KNNClassifier: LearningClassifier, @unchecked Sendable {  // no wrapper is reassigned
+public final class KNNClassifier: LearningModel, Classifier, @unchecked Sendable {
+  // Unchecked: no wrapper is reassigned.
   public static let kind = "knn-classifier"
   public static let summary = "Gives a row the label that most of the nearest training rows have."
   public static let service = "knn-classifier-models"
@@ -67,9 +68,18 @@ public final class KNNClassifier: LearningClassifier, @unchecked Sendable {  // 
     Settings(k: try _k.checked(), metric: try _metric.checked(), weights: try _weights.checked())
   }
 
+  func forget() { publishing.withLock { _ in published.publish(nil) } }
+
+  public func adopt(_ other: KNNClassifier) throws(MaquetteError) {
+    try trainer.exclusively { () throws(MaquetteError) in
+      if let fitted = other.neighbours { try publish(fitted) } else { forget() }
+    }
+  }
+
   func learn(
-    _ rows: ClassificationRows, validation: ClassificationRows?, settings: Settings, run: TrainingRun
+    _ task: LearningTask<ClassificationRows>, settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
+    let rows = task.rows
     training = TrainingStatus(.start, epochs: 1)
     try publish(
       FittedNeighbours(

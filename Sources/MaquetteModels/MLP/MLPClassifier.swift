@@ -1,13 +1,14 @@
 import MaquetteKernels
 public import MaquetteStreams
-import MaquetteSystem
+public import MaquetteSystem
 
 /// A multi-layer perceptron that tells labels apart: dense layers, ReLU between them, softmax behind them, trained with
 /// Adam on the cross entropy, as Marcelle's MLPClassifier.
 ///
 /// The same rows, parameters and seed give the same weights to the last bit on the same machine, whatever the number of
 /// threads.
-public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // no wrapper is reassigned
+public final class MLPClassifier: LearningModel, Classifier, @unchecked Sendable {
+  // Unchecked: no wrapper is reassigned.
   public static let kind = "mlp-classifier"
   public static let summary = "Learns to tell labels apart with a small neural network."
   public static let service = "tfjs-models"
@@ -79,10 +80,16 @@ public final class MLPClassifier: LearningClassifier, @unchecked Sendable {  // 
       seed: try _seed.checked())
   }
 
+  func forget() { published.publish(nil) }
+
+  public func adopt(_ other: MLPClassifier) throws(MaquetteError) {
+    try trainer.exclusively { published.publish(other.published.current) }
+  }
+
   func learn(
-    _ rows: ClassificationRows, validation: ClassificationRows?, settings: Settings, run: TrainingRun
+    _ task: LearningTask<ClassificationRows>, settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
-    let training = try NetworkTraining(rows, validation: validation, settings: settings, run: run)
+    let training = try NetworkTraining(task.rows, validation: task.validation, settings: settings, run: run)
     self.training = TrainingStatus(.start, epochs: settings.epochs)
     var history = TrainingHistory()
     for epoch in 1...settings.epochs {

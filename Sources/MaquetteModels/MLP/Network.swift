@@ -5,14 +5,14 @@ import MaquetteSystem
 final class Network: FittedClassifier {
   let labels: [String]
   // Stored, for the sake of a single prediction: to ask an array or another object takes nanoseconds.
-  let labelCount: Int
+  let outputs: Int
   let features: Int
   let pass: ForwardPass
 
   /// - Parameter layers: at least one, each as wide as the one before gives out, the last as wide as there are labels.
   init(labels: [String], layers: [ForwardPass.Layer]) {
     self.labels = labels
-    labelCount = labels.count
+    outputs = labels.count
     pass = ForwardPass(layers, softmax: true)
     features = pass.inputs
   }

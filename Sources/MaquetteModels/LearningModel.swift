@@ -1,0 +1,112 @@
+import MaquetteFormats
+import MaquetteStores
+import MaquetteStreams
+import MaquetteSystem
+
+/// The part that all trainable kinds share: from a source of whatever sort to checked rows on a training thread.
+protocol LearningModel: Model {
+  /// The parameters, checked and frozen for one training.
+  associatedtype Settings: Sendable
+  /// The rows in the form the kind learns from.
+  associatedtype Rows: LearningRows
+
+  /// - Throws: ``MaquetteError/Code/badParameter``.
+  func checkedSettings() throws(MaquetteError) -> Settings
+
+  /// How a training of this kind may begin; `fresh` always.
+  static var modes: [TrainingMode] { get }
+
+  /// Learns on the thread of the training, publishing what is finished and reporting epochs.
+  ///
+  /// - Returns: the `success` status.
+  func learn(_ task: LearningTask<Rows>, settings: Settings, run: TrainingRun) throws(MaquetteError)
+    -> TrainingStatus
+
+  /// Drops what was learned; nothing else happens to the model meanwhile.
+  func forget()
+}
+
+/// Rows that were checked for one sort of learning.
+protocol LearningRows: Sendable {
+  /// - Throws: what is wrong with the table.
+  init(_ table: InstanceTable, mode: TrainingMode) throws(MaquetteError)
+
+  /// The rows of another table, to validate with.
+  ///
+  /// - Throws: what is wrong with the table.
+  func validation(_ table: InstanceTable) throws(MaquetteError) -> Self
+}
+
+/// One training's work.
+struct LearningTask<Rows: LearningRows>: Sendable {
+  let rows: Rows
+  /// Rows to validate with; nil: a part of `rows`, where the kind validates at all.
+  let validation: Rows?
+  let mode: TrainingMode
+}
+
+extension LearningModel {
+  static var modes: [TrainingMode] { [.fresh] }
+
+  public func train(
+    on source: TrainingSource, validatingOn validation: TrainingSource?, mode: TrainingMode
+  ) throws(MaquetteError) {
+    let settings = try checkedSettings()
+    try require(mode)
+    // What is there already is checked at once, what has to be read is checked by the training.
+    var ready: LearningTask<Rows>?
+    if case .table(let table) = source {
+      let rows = try Rows(table, mode: mode)
+      switch validation {
+      case nil: ready = LearningTask(rows: rows, validation: nil, mode: mode)
+      case .table(let table):
+        ready = LearningTask(rows: rows, validation: try rows.validation(table), mode: mode)
+      default: break
+      }
+    }
+    let checked = ready
+    try trainer.start { [self] (run) throws(MaquetteError) in
+      if let checked { return try learn(checked, settings: settings, run: run) }
+      return try learn(try task(source, validation, mode), settings: settings, run: run)
+    }
+  }
+
+  private func task(
+    _ source: TrainingSource, _ validation: TrainingSource?, _ mode: TrainingMode
+  ) throws(MaquetteError) -> LearningTask<Rows> {
+    let rows = try Rows(try table(source), mode: mode)
+    guard let validation else { return LearningTask(rows: rows, validation: nil, mode: mode) }
+    return LearningTask(rows: rows, validation: try rows.validation(try table(validation)), mode: mode)
+  }
+
+  private func table(_ source: TrainingSource) throws(MaquetteError) -> InstanceTable {
+    switch source {
+    case .dataset(let dataset): try dataset.table()
+    case .table(let table): table
+    }
+  }
+
+  private func require(_ mode: TrainingMode) throws(MaquetteError) {
+    guard mode != .fresh else { return }
+    guard Self.modes.contains(mode) else {
+      throw MaquetteError(
+        .unsupported,
+        mode == .partial
+          ? "a \(Self.kind) can't learn rows on top of those before; train it on all of them"
+          : "a \(Self.kind) has no epochs to go on with; train it again")
+    }
+    guard mode == .partial || fittedModel != nil else {
+      throw MaquetteError(
+        .notTrained,
+        "there is no training to go on with: this \(Self.kind) has been neither trained nor loaded yet")
+    }
+  }
+
+  public func reset() throws(MaquetteError) {
+    try trainer.exclusively { () throws(MaquetteError) in
+      forget()
+      trainer.forget()
+      trainingStream.set(.idle)
+    }
+  }
+}
