@@ -106,6 +106,9 @@ typedef struct function {
   X(model_train_matrix, "HIIII",                                                                                      \
     (H(0, f->model), P(1, &f->rows.matrix), P(2, f->rows.y), P(3, &f->rows.matrix), P(4, f->rows.y), e))              \
   X(model_wait, "H", (H(0, f->model), MAQUETTE_FOREVER, e))                                                           \
+  X(model_clone, "HI", (H(0, f->model), P(1, (maquette_model **)&f->out.handle), e))                                  \
+  X(model_feature_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                             \
+  X(model_output_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                              \
   X(model_predict, "HII", (H(0, f->model), P(1, &f->rows.matrix), P(2, &f->all_out), e))                              \
   X(model_predict_json, "HII", (H(0, f->model), P(1, &f->one), P(2, &f->out.text), e))                                \
   X(model_label_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                               \
@@ -115,7 +118,8 @@ typedef struct function {
     (H(0, f->model), H(1, f->store), P(2, "saved"), P(3, "{}"), NULL, P(5, &f->out.text), e))                         \
   X(model_load, "HHI-", (H(0, f->model), H(1, f->store), P(2, "saved"), P(3, &f->out.text), e))                       \
   X(dataset_remove, "HI-", (H(0, f->dataset), P(1, f->id), P(2, &f->out.text), e))                                    \
-  X(dataset_clear, "H", (H(0, f->scratch), e))
+  X(dataset_clear, "H", (H(0, f->scratch), e))                                                                        \
+  X(model_reset, "H", (H(0, f->untrained), e))
 
 #define DEFINE(name, positions, arguments) \
   static maquette_status call_##name(fixture *f, maquette_error **e) { return maquette_##name arguments; }

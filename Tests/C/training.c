@@ -246,3 +246,41 @@ TEST(learns, "What it learns is right: each kind tells the three places apart") 
 }
 
 int main(int count, char **words) { return test_main(count, words); }
+
+TEST(reset, "reset forgets what was learned and keeps the parameters; during a training it is BUSY") {
+  rows content = rows_of(30, 4);
+  maquette_model *model = trained("mlp-classifier", "{\"epochs\": 3}", &content);
+  OK(maquette_model_reset(model, &error));
+  int64_t count = -1;
+  FAILS(MAQUETTE_E_NOT_TRAINED, "trained", maquette_model_output_count(model, &count, &error));
+  CHECK(count == -1);
+  char *text;
+  OK(maquette_stream_value(maquette_model_training(model), &text, &error));
+  CHECK(strcmp(text, "{\"status\":\"idle\"}") == 0, "%s", text), maquette_string_free(text);
+  OK(maquette_model_parameters(model, &text, &error));
+  CHECK(strstr(text, "\"epochs\":3") != NULL, "%s", text), maquette_string_free(text);
+  maquette_model_destroy(model);
+
+  model = model_of("mlp-classifier", "{\"epochs\": 1000000}");
+  OK(maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
+  FAILS(MAQUETTE_E_BUSY, "trained", maquette_model_reset(model, &error));
+  maquette_model_destroy(model), rows_free(content);
+}
+
+TEST(clones, "A clone predicts the same bits and goes on by itself") {
+  rows content = rows_of(30, 4);
+  const char *const kinds[] = {"mlp-classifier", "knn-classifier"};
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_model *model = trained(kinds[i], NULL, &content), *clone = NULL;
+    int64_t features = 0, outputs = 0;
+    OK(maquette_model_clone(model, &clone, &error));
+    OK(maquette_model_feature_count(clone, &features, &error)), CHECK(features == 4);
+    OK(maquette_model_output_count(clone, &outputs, &error)), CHECK(outputs == 3);
+    float *before = confidences_of(model, &content);
+    maquette_model_destroy(model);
+    float *after = confidences_of(clone, &content);
+    CHECK(memcmp(before, after, 90 * sizeof(float)) == 0);
+    free(before), free(after), maquette_model_destroy(clone);
+  }
+  rows_free(content);
+}
