@@ -52,6 +52,21 @@ public struct Matrix: Sendable {
     try self.init(rows: rows.count, columns: columns, rows.flatMap { $0 })
   }
 
+  /// The first rows of what is in `storage`, which nobody writes any more; not copied.
+  ///
+  /// - Throws: ``MaquetteError/Code/badShape`` where `storage` does not hold that many numbers.
+  package init(rows: Int, columns: Int, sharing storage: FloatBuffer) throws(MaquetteError) {
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard rows >= 0, columns >= 0, !overflow, count <= storage.count, rows <= Int32.max, columns <= Int32.max
+    else {
+      throw MaquetteError(
+        .badShape, "\(storage.count) numbers are no matrix of \(rows) rows and \(columns) columns")
+    }
+    self.rows = rows
+    self.columns = columns
+    self.storage = storage
+  }
+
   /// The numbers, row after row.
   public func withUnsafeBufferPointer<Result, Failure: Error>(
     _ body: (UnsafeBufferPointer<Float>) throws(Failure) -> Result

@@ -68,6 +68,27 @@ import Testing
     #expect(try sqlite("PRAGMA integrity_check") == ["ok"])
   }
 
+  @Test("arrays of targets are floats in the file, which then says that it needs a newer Maquette")
+  func layout() throws {
+    do {
+      let dataset = try Dataset("d", in: DataStore(location))
+      try dataset.append(counting(1), targets: Matrix([[1]]))
+    }
+    #expect(try sqlite("PRAGMA user_version") == ["1"])
+    do {
+      let dataset = try Dataset("e", in: DataStore(location))
+      try dataset.append(counting(2), targets: Matrix([[1, 2], [3, 4]]))
+    }
+    #expect(try sqlite("PRAGMA user_version") == ["2"])
+    #expect(try sqlite("SELECT hex(y) FROM \"instances-e\"") == ["0000803F00000040", "0000404000008040"])
+    #expect(
+      try Dataset("e", in: DataStore(location)).table(of: .values).targets == Matrix([[1, 2], [3, 4]]))
+    try sqlite("UPDATE \"instances-e\" SET y = x'00'")
+    let dataset = try Dataset("e", in: DataStore(location))
+    #expect(failure { _ = try dataset.table(of: .values) }?.code == .badFormat)
+    #expect(failure { _ = try dataset.find() }?.code == .badFormat)
+  }
+
   @Test("acknowledged rows survive the death of the process, an open transaction leaves nothing")
   func crash() throws {
     // The files as they lie on the disk at this moment are what a killed process leaves behind.

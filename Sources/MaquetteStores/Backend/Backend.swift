@@ -35,6 +35,27 @@ struct StoreVersion: Sendable, Equatable {
   var own: UInt64 = 0
 }
 
+/// Which instances are wanted next.
+struct BlockRequest: Sendable {
+  let dataset: String
+  let target: TargetKind
+  /// The most rows to give.
+  let rows: Int
+  /// Where the last instance of the block before was.
+  var position = Int64.min
+  /// What the blocks before have brought.
+  var width: Int?
+  var targetWidth: Int?
+  var labels = LabelInterner()
+}
+
+/// Some instances, and how to go on.
+struct Block: Sendable {
+  let table: InstanceTable
+  /// The request for the instances behind these.
+  let next: BlockRequest
+}
+
 /// What can be done with a service inside of one transaction.
 ///
 /// A backend that can't undo relies on its callers to check everything before they change anything.
@@ -59,7 +80,10 @@ protocol Session: AnyObject {
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int?
   /// The record of that name with the latest `updatedAt`.
   func newest(named name: String, _ parts: RecordParts) throws(MaquetteError) -> Record?
-  func table(_ dataset: String) throws(MaquetteError) -> InstanceTable
+  /// All instances of a dataset. A label that may be missing is read as one that may not.
+  func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable
+  /// The next instances of a dataset.
+  func block(_ request: BlockRequest) throws(MaquetteError) -> Block
 
   // MARK: Writing
 

@@ -1,80 +1,44 @@
-public import MaquetteKernels
+import MaquetteKernels
 public import MaquetteSystem
 import Synchronization
 
 extension Dataset {
-  /// Adds a row of the matrix with its label as an instance each: all of them, or none.
-  ///
-  /// - Throws: ``MaquetteError/Code/noRows`` for an empty matrix; ``MaquetteError/Code/badShape`` when there are not as
-  ///   many labels as rows, or the instances have another number of features; ``MaquetteError/Code/notFinite`` naming
-  ///   the row and the column, from 0, of the first NaN or infinity; or what writing meets.
-  public func append(_ features: Matrix, labels: LabelColumn) throws(MaquetteError) {
-    guard features.rows > 0 else {
-      throw MaquetteError(.noRows, "there are no rows to add to dataset '\(name)'", name: name)
-    }
-    guard features.columns > 0 else {
-      throw MaquetteError(.badShape, "the rows to add to dataset '\(name)' have no features", name: name)
-    }
-    guard features.rows == labels.count else {
-      throw MaquetteError(
-        .badShape, "\(features.rows) rows can't have \(labels.count) labels: there must be one for each row",
-        name: name)
-    }
-    if let place = features.firstNotFinite {
-      throw MaquetteError(
-        .notFinite,
-        "row \(place.row), column \(place.column) is \(features[place.row, place.column]): "
-          + "features must be finite", name: name)
-    }
-    try service.append(features, labels, to: name)
-  }
-
-  /// All instances as a matrix and labels. Kept until an instance changes, in this process or another.
+  /// All instances as a matrix and what is to be learnt from them. Kept until an instance changes, in this process or
+  /// another, for each kind of target.
   ///
   /// Takes time in proportion to the instances, and almost none while nothing changed.
   ///
   /// - Throws: ``MaquetteError/Code/badShape`` naming the first instance whose `x` is no row of numbers of the width
-  ///   the others have; ``MaquetteError/Code/outOfMemory``; or what reading meets.
-  public func table() throws(MaquetteError) -> InstanceTable {
+  ///   the others have, or, where values are asked for, whose `y` is none; ``MaquetteError/Code/notFound`` naming an
+  ///   instance without the `y` that values need; ``MaquetteError/Code/outOfMemory``; or what reading meets.
+  public func table(of target: TargetKind = .label) throws(MaquetteError) -> InstanceTable {
     let name = name
+    // A label that must be there and one that may be are read alike: whoever needs them all says which is missing.
+    let target = target == .optionalLabel ? .label : target
     let cached = cache.withLock { $0 }
-    let current = try service.read { (session) throws(MaquetteError) in
+    let current = try service.read { (session) throws(MaquetteError) -> TableCache in
       let version = session.version
-      if let cached, cached.version == version { return cached }
-      return (version, try session.table(name))
+      var current =
+        cached?.version == version ? cached ?? TableCache(version: version) : TableCache(version: version)
+      if current.tables[target] == nil {
+        if target == .none, let features = current.tables.values.first?.features {
+          current.tables[target] = InstanceTable(features: features)
+        } else {
+          current.tables[target] = try session.table(name, target)
+        }
+      }
+      return current
     }
     cache.withLock { $0 = current }
-    return current.table
+    guard let table = current.tables[target] else {
+      throw MaquetteError(.internal, "dataset \(quoted(name)) gave no table")
+    }
+    return table
   }
 }
 
-extension Matrix {
-  /// Where the first NaN or infinity is, row by row; nil where there is none.
-  fileprivate var firstNotFinite: (row: Int, column: Int)? {
-    withUnsafeBufferPointer { values in
-      guard let start = values.baseAddress else { return nil }
-      let block = 4096
-      var place = 0
-      while place < values.count {
-        let end = min(place + block, values.count)
-        // A finite number times 0 is 0, of either sign: the sum tells in a pass without branches.
-        var sums = SIMD8<Float>(repeating: 0)
-        var next = place
-        while next + 8 <= end {
-          sums += UnsafeRawPointer(start + next).loadUnaligned(as: SIMD8<Float>.self) * 0
-          next += 8
-        }
-        var sum = sums.sum()
-        while next < end {
-          sum += start[next] * 0
-          next += 1
-        }
-        if sum != 0, let odd = (place..<end).first(where: { !start[$0].isFinite }) {
-          return (odd / columns, odd % columns)
-        }
-        place = end
-      }
-      return nil
-    }
-  }
+/// The tables of one state of a dataset.
+struct TableCache: Sendable {
+  let version: StoreVersion
+  var tables: [TargetKind: InstanceTable] = [:]
 }

@@ -26,7 +26,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private let arrivals = Outbox<Arrival>()
   private let lastTransaction = Mutex<UInt64>(0)
   private let observation = Mutex<Observation?>(nil)
-  let cache = Mutex<(version: StoreVersion, table: InstanceTable)?>(nil)
+  let cache = Mutex<TableCache?>(nil)
 
   private struct Arrival: Sendable {
     let transaction: UInt64

@@ -1,36 +1,51 @@
-import MaquetteFormats
 public import MaquetteKernels
-import MaquetteSystem
 
-/// All instances of a dataset at one moment, as numbers, in the order they were created.
+/// Instances of a dataset at one moment, as numbers, in the order they were created.
 public struct InstanceTable: Sendable {
   /// A row for each instance.
   public let features: Matrix
   /// A label for each row.
   ///
   /// Numbers and booleans under `y` are labels as JSON writes them, and so is anything else; an instance without
-  /// `y` has none.
+  /// `y` has none. Where labels were not asked for, no row has one.
   public let labels: LabelColumn
+  /// The numbers to be learnt for each row: [rows, targets]; nil where they were not asked for.
+  public let targets: Matrix?
+  /// The ids of the instances; nil where they were not asked for, or there are no instances behind the rows.
+  public let ids: InstanceIDs?
 
   /// - Parameters:
   ///   - features: [rows, features]
   ///   - labels: one for each row; whoever learns from the table checks that.
   public init(features: Matrix, labels: LabelColumn) {
-    self.features = features
-    self.labels = labels
+    self.init(features: features, labels: labels, targets: nil, ids: nil)
   }
 
-  /// Why an instance can't be a row of numbers.
-  static func unusable(_ record: Record) -> MaquetteError {
-    let reason: String
-    switch (record.features, record["x"]) {
-    case (let features?, _): reason = "has \(features.width) features, others have another number"
-    case (nil, let x?): reason = "has \(x.kind) as x that is not an array of numbers"
-    case (nil, nil): reason = "has no x"
-    }
-    return MaquetteError(
-      .badShape,
-      "instance \(record.id.text) of dataset '\(record.dataset ?? "")' \(reason): training needs a row of "
-        + "numbers from each instance", name: record.id.text)
+  /// - Parameters:
+  ///   - features: [rows, features]
+  ///   - targets: [rows, targets]; whoever learns from the table checks that.
+  public init(features: Matrix, targets: Matrix) {
+    self.init(features: features, labels: .none(features.rows), targets: targets, ids: nil)
+  }
+
+  /// Rows with nothing but features.
+  ///
+  /// - Parameter features: [rows, features]
+  public init(features: Matrix) {
+    self.init(features: features, labels: .none(features.rows), targets: nil, ids: nil)
+  }
+
+  init(features: Matrix, labels: LabelColumn, targets: Matrix?, ids: InstanceIDs?) {
+    self.features = features
+    self.labels = labels
+    self.targets = targets
+    self.ids = ids
+  }
+}
+
+extension LabelColumn {
+  /// As many rows without a label.
+  static func none(_ rows: Int) -> LabelColumn {
+    LabelColumn(unchecked: [], [Int32](repeating: -1, count: rows))
   }
 }

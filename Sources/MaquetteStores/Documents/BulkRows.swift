@@ -1,12 +1,27 @@
 import MaquetteKernels
 import MaquetteSystem
 
-/// Many new instances of one dataset, as the matrix and the labels they were given as.
+/// What many new instances have as `y`.
+enum BulkTargets: Sendable {
+  case labels(LabelColumn)
+  /// [rows, targets]
+  case values(Matrix)
+
+  subscript(row: Int) -> Label? {
+    switch self {
+    case .labels(let labels): labels[row].map { .text($0) }
+    case .values(let values):
+      values.columns == 1 ? .number(Double(values[row, 0])) : .numbers(values[row: row])
+    }
+  }
+}
+
+/// Many new instances of one dataset, as the matrices and the labels they were given as.
 struct BulkRows: Sendable {
   let ids: DocumentIDRange
   let dataset: String
   let features: Matrix
-  let labels: LabelColumn
+  let targets: BulkTargets
   /// Milliseconds since 1970, for both dates.
   let date: Int64
 
@@ -15,6 +30,6 @@ struct BulkRows: Sendable {
     Record(
       id: ids[row], createdAt: date, updatedAt: date, dataset: dataset,
       features: Features(shape: [features.columns], values: features[row: row]),
-      label: labels[row].map { .text($0) })
+      label: targets[row])
   }
 }

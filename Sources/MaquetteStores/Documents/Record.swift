@@ -12,7 +12,7 @@ struct Record: Sendable {
   var name: String?
   /// The `x` of an instance where it is made of numbers; any other `x` is among the fields.
   var features: Features?
-  /// `y`, where it is a string or a number.
+  /// `y`, where it is a string or a number, or an array of numbers that came as a matrix.
   var label: Label?
   /// All other members.
   var fields = JSONObject()
@@ -20,15 +20,18 @@ struct Record: Sendable {
   var place: Int64 = 0
 }
 
-/// A string or a number under `y`.
+/// A string, a number, or numbers that came as a matrix, under `y`.
 enum Label: Sendable, Equatable {
   case text(String)
   case number(Double)
+  /// An array of numbers; one that came as JSON is among the fields, where it keeps all its digits.
+  case numbers([Float])
 
   var json: JSON {
     switch self {
     case .text(let text): .string(text)
     case .number(let number): .number(number)
+    case .numbers(let numbers): .array(numbers.map { .number(Double($0)) })
     }
   }
 }

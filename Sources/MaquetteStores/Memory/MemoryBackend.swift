@@ -73,6 +73,9 @@ final class MemoryService: Sendable {
 final class MemoryContent {
   /// In the order they were created; nil where one was deleted.
   var records: [Record?] = []
+  /// For each of them a number that only grows and that it keeps while gaps are closed: where a reader is.
+  private(set) var positions: [Int64] = []
+  private var lastPosition: Int64 = 0
   var places: [DocumentID: Int] = [:]
   var folders: [DocumentID: [String]] = [:]
   var tallies: [String: Tally] = [:]
@@ -88,6 +91,8 @@ final class MemoryContent {
   func add(_ record: Record) {
     places[record.id] = records.count
     records.append(record)
+    lastPosition += 1
+    positions.append(lastPosition)
     tally(record, 1)
   }
 
@@ -96,6 +101,17 @@ final class MemoryContent {
     records[place] = nil
     tally(record, -1)
     if records.count > 64 && places.count < records.count / 2 { closeGaps() }
+  }
+
+  /// The first place whose position is greater.
+  func place(after position: Int64) -> Int {
+    var low = 0
+    var high = positions.count
+    while low < high {
+      let middle = (low + high) / 2
+      if positions[middle] > position { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 
   func tally(_ record: Record, _ difference: Int) {
@@ -107,6 +123,7 @@ final class MemoryContent {
   }
 
   func closeGaps() {
+    positions = zip(records, positions).filter { $0.0 != nil }.map(\.1)
     records = records.filter { $0 != nil }
     for (place, record) in records.enumerated() {
       if let record { places[record.id] = place }

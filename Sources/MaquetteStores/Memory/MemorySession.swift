@@ -63,35 +63,34 @@ final class MemorySession: Session {
     return newest
   }
 
-  func table(_ dataset: String) throws(MaquetteError) -> InstanceTable {
-    let rows = count(dataset)
-    let columns = width(dataset, except: nil) ?? 0
-    var names: [String] = []
-    var places: [String: Int32] = [:]
-    var codes: [Int32] = []
-    codes.reserveCapacity(rows)
-    let features = try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
-      var filled = 0
-      try scan(dataset, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
-        guard let values = record.features?.values, filled + values.count <= buffer.count,
-          values.count == columns
-        else { throw InstanceTable.unusable(record) }
-        _ = UnsafeMutableBufferPointer(rebasing: buffer[filled...]).update(from: values)
-        filled += columns
-        guard let label = record.labelText else {
-          codes.append(-1)
-          return true
-        }
-        let place = places[label] ?? Int32(truncatingIfNeeded: names.count)
-        if place == names.count {
-          places[label] = place
-          names.append(label)
-        }
-        codes.append(place)
-        return true
-      }
+  func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable {
+    var builder = TableBuilder(
+      target, capacity: count(dataset), width: width(dataset, except: nil), keepsIDs: false)
+    try scan(dataset, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
+      try builder.add(record)
+      return true
     }
-    return InstanceTable(features: features, labels: LabelColumn(unchecked: names, codes))
+    return try builder.table()
+  }
+
+  func block(_ request: BlockRequest) throws(MaquetteError) -> Block {
+    var builder = TableBuilder(
+      request.target, capacity: max(1, min(request.rows, count(request.dataset))),
+      width: request.width ?? width(request.dataset, except: nil), targetWidth: request.targetWidth,
+      labels: request.labels, keepsIDs: true)
+    var next = request
+    var place = content.place(after: request.position)
+    while place < content.records.count, builder.count < builder.capacity {
+      if let record = content.records[place], record.dataset == request.dataset {
+        try builder.add(record)
+        next.position = content.positions[place]
+      }
+      place += 1
+    }
+    next.width = builder.width
+    next.targetWidth = builder.targetWidth
+    next.labels = builder.labels
+    return Block(table: try builder.table(), next: next)
   }
 
   func insert(_ record: Record) { content.add(record) }

@@ -6,7 +6,7 @@ struct LabelInterner {
   private var names: [String] = []
   private var codes: [String: Int32] = [:]
   /// Texts seen, by their hash; of several that share a slot only the first is found here, the others below.
-  private var slots = [Slot](repeating: Slot(), count: Self.slotCount)
+  private var slots: [Slot] = []
   private var arena: [UInt8] = []
 
   private static let slotCount = 4096
@@ -31,6 +31,7 @@ struct LabelInterner {
       hash = (hash ^ UInt64(bytes[place])) &* 0x100_0000_01B3
       place &+= 1
     }
+    if slots.isEmpty { slots = [Slot](repeating: Slot(), count: Self.slotCount) }
     let home = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slotCount - 1))
     let slot = slots[home]
     if slot.hash == hash, slot.length == bytes.count, isSame(slot, bytes) { return slot.code }

@@ -6,8 +6,22 @@ import MaquetteSystem
 enum SQLiteFile {
   /// "Maqu", in the header of every store.
   static let applicationID: Int64 = 0x4D61_7175
-  /// The layout of the tables; a store with a greater number is left alone.
-  static let version: Int64 = 1
+  /// The layouts of the tables there were so far. A file says the first that can hold what is in it, so that older
+  /// versions of Maquette go on reading what they can read.
+  enum Layout: Int64, CaseIterable {
+    case first = 1
+    /// `y` may be a blob of little-endian 32-bit floats: an array of numbers.
+    case targetsInBlobs = 2
+  }
+
+  /// The newest layout; a store with a greater number is left alone.
+  static let version = Layout.targetsInBlobs.rawValue
+
+  /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
+  static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
+    guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
+    try connection.execute("PRAGMA user_version = \(layout.rawValue)")
+  }
 
   private static let schema = """
     CREATE TABLE maquette_services(
@@ -61,7 +75,7 @@ enum SQLiteFile {
         }
         try connection.execute(schema)
         try connection.execute("PRAGMA application_id = \(applicationID)")
-        try connection.execute("PRAGMA user_version = \(version)")
+        try connection.execute("PRAGMA user_version = \(Layout.first.rawValue)")
       }
       try connection.execute("COMMIT")
     } catch {

@@ -10,45 +10,81 @@ extension SQLiteSession {
     defer { statement.reset() }
     try statement.bind(2, .text(rows.dataset))
     try statement.bind(4, .integer(rows.date))
+    let insertion = Insertion(statement: statement, rows: rows)
+    switch rows.targets {
+    case .labels(let labels): try insertion.run(labels)
+    case .values(let values):
+      if values.columns > 1 { try SQLiteFile.require(.targetsInBlobs, connection) }
+      try insertion.run(values)
+    }
+    try note(rows.ids.count, in: rows.dataset)
+    table.tallies[rows.dataset, default: .init()].width = .some(rows.features.columns)
+  }
+}
+
+/// Rows on their way from matrices into a statement that waits for `id`, `y` and `x` as its parameters 1, 3 and 5.
+private struct Insertion {
+  let statement: SQLiteStatement
+  let rows: BulkRows
+
+  func run(_ labels: LabelColumn) throws(MaquetteError) {
     // All labels in one piece of memory, which SQLite reads where it lies.
     var text: [CChar] = []
     var starts: [Int] = [0]
-    for name in rows.labels.names {
+    for name in labels.names {
       text.append(contentsOf: name.utf8.map { CChar(bitPattern: $0) })
       starts.append(text.count)
     }
     text.append(0)
-    let ids = rows.ids
-    let width = rows.features.columns
-    try rows.features.withUnsafeBufferPointer { (numbers) throws(MaquetteError) in
-      try text.withUnsafeBufferPointer { (text) throws(MaquetteError) in
-        try rows.labels.codes.withUnsafeBufferPointer { (codes) throws(MaquetteError) in
-          guard let numbers = numbers.baseAddress, let text = text.baseAddress else { return }
-          var id = [CChar](repeating: 0, count: DocumentID.digits)
-          try id.withUnsafeMutableBufferPointer { (id) throws(MaquetteError) in
-            guard let id = id.baseAddress else { return }
-            let handle = statement.handle
-            for row in 0..<ids.count {
-              id.withMemoryRebound(to: UInt8.self, capacity: DocumentID.digits) { ids[row].write(to: $0) }
-              // A nil destructor is SQLITE_STATIC: the memory stays as it is until the step is done.
-              sqlite3_bind_text(handle, 1, id, Int32(DocumentID.digits), nil)
-              let code = Int(codes[row])
-              if code < 0 {
-                sqlite3_bind_null(handle, 3)
-              } else {
-                let start = starts[code]
-                sqlite3_bind_text64(
-                  handle, 3, text + start, UInt64(starts[code + 1] - start), nil, UInt8(SQLITE_UTF8))
-              }
-              sqlite3_bind_blob64(handle, 5, numbers + row &* width, UInt64(width &* 4), nil)
-              _ = try statement.step()
-              sqlite3_reset(handle)
-            }
+    try text.withUnsafeBufferPointer { (text) throws(MaquetteError) in
+      try labels.codes.withUnsafeBufferPointer { (codes) throws(MaquetteError) in
+        guard let text = text.baseAddress else { return }
+        try insert { handle, row in
+          let code = Int(codes[row])
+          if code < 0 {
+            sqlite3_bind_null(handle, 3)
+          } else {
+            let start = starts[code]
+            // A nil destructor is SQLITE_STATIC: the memory stays as it is until the step is done.
+            sqlite3_bind_text64(
+              handle, 3, text + start, UInt64(starts[code + 1] - start), nil, UInt8(SQLITE_UTF8))
           }
         }
       }
     }
-    try note(ids.count, in: rows.dataset)
-    table.tallies[rows.dataset, default: .init()].width = .some(width)
+  }
+
+  func run(_ values: Matrix) throws(MaquetteError) {
+    let width = values.columns
+    try values.withUnsafeBufferPointer { (values) throws(MaquetteError) in
+      guard let values = values.baseAddress else { return }
+      try insert { handle, row in
+        if width == 1 {
+          sqlite3_bind_double(handle, 3, Double(values[row]))
+        } else {
+          sqlite3_bind_blob64(handle, 3, values + row &* width, UInt64(width &* 4), nil)
+        }
+      }
+    }
+  }
+
+  private func insert(_ bindTarget: (OpaquePointer, Int) -> Void) throws(MaquetteError) {
+    let width = rows.features.columns
+    try rows.features.withUnsafeBufferPointer { (numbers) throws(MaquetteError) in
+      guard let numbers = numbers.baseAddress else { return }
+      var id = [CChar](repeating: 0, count: DocumentID.digits)
+      try id.withUnsafeMutableBufferPointer { (id) throws(MaquetteError) in
+        guard let id = id.baseAddress else { return }
+        let handle = statement.handle
+        for row in 0..<rows.ids.count {
+          id.withMemoryRebound(to: UInt8.self, capacity: DocumentID.digits) { rows.ids[row].write(to: $0) }
+          sqlite3_bind_text(handle, 1, id, Int32(DocumentID.digits), nil)
+          bindTarget(handle, row)
+          sqlite3_bind_blob64(handle, 5, numbers + row &* width, UInt64(width &* 4), nil)
+          _ = try statement.step()
+          sqlite3_reset(handle)
+        }
+      }
+    }
   }
 }

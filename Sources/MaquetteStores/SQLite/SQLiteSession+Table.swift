@@ -4,11 +4,11 @@ import MaquetteKernels
 import MaquetteSystem
 
 extension SQLiteSession {
-  func table(_ dataset: String) throws(MaquetteError) -> InstanceTable {
-    if let table = try counted(dataset) { return table }
+  func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable {
+    if let table = try counted(dataset, target) { return table }
     // Another number of rows than is written down: somebody changed the file by hand, which is their right.
     try recount(dataset)
-    if let table = try counted(dataset) { return table }
+    if let table = try counted(dataset, target) { return table }
     throw MaquetteError(
       .badFormat,
       "'\(connection.path)' is damaged: dataset \(quoted(dataset)) does not give the rows that were counted",
@@ -16,40 +16,142 @@ extension SQLiteSession {
   }
 
   /// The table of as many rows as are written down; nil if there are more or fewer.
-  private func counted(_ dataset: String) throws(MaquetteError) -> InstanceTable? {
+  private func counted(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable? {
     let rows = try count(dataset)
-    let columns = try width(dataset, except: nil) ?? 0
+    let collection = try Collection(
+      self, BlockRequest(dataset: dataset, target: target, rows: rows), rows: rows)
     // Usually the service holds nothing else, and no row need be asked whose it is.
     let isAlone = rows == (try count(nil))
     let statement = try connection.statement(
-      "SELECT maquette_collect(x, y, fields) FROM \(table.name) NOT INDEXED"
+      "SELECT maquette_collect(\(columns(of: target))) FROM \(table.name) NOT INDEXED"
         + (isAlone ? "" : " WHERE datasetName = ?"))
-    defer { statement.reset() }
     if !isAlone { try statement.bind(1, .text(dataset)) }
-    let collector = connection.collector
-    var codes = [Int32](repeating: -1, count: rows)
-    let features = try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
-      try codes.withUnsafeMutableBufferPointer { (codes) throws(MaquetteError) in
-        collector.start(UnsafeMutableRawBufferPointer(buffer), columns * 4, codes)
-        do throws(MaquetteError) {
-          _ = try statement.step()
-        } catch {
-          if collector.hasOverflown { return }
-          throw collector.hasFailed ? try unusable(dataset, collector.row) : error
-        }
+    return try collection.run(statement) { (row) throws(MaquetteError) in
+      var record: Record?
+      try scan(dataset, target.parts, label: nil, skip: row) { found in
+        record = found
+        return false
       }
-    }
-    guard collector.row == rows, !collector.hasOverflown else { return nil }
-    return InstanceTable(features: features, labels: collector.finish(codes))
+      return record
+    }.flatMap { $0.table.features.rows == rows ? $0.table : nil }
   }
 
-  /// What is wrong with a row of a dataset.
-  private func unusable(_ dataset: String, _ row: Int) throws(MaquetteError) -> MaquetteError {
-    var error = MaquetteError(.badFormat, "row \(row) of '\(table.service)' is damaged")
-    try scan(dataset, .all, label: nil, skip: row) { record in
-      error = InstanceTable.unusable(record)
-      return false
+  func block(_ request: BlockRequest) throws(MaquetteError) -> Block {
+    let rows = max(1, min(request.rows, try count(request.dataset)))
+    let collection = try Collection(self, request, rows: rows)
+    let isAlone = try count(request.dataset) == count(nil)
+    // The inner query hands its rows over one by one.
+    let statement = try connection.statement(
+      """
+      SELECT maquette_collect(\(columns(of: request.target)), id, updatedAt, place) FROM (
+        SELECT x, y, fields, id, updatedAt, place FROM \(table.name) NOT INDEXED
+        WHERE place > ?1\(isAlone ? "" : " AND datasetName = ?3") ORDER BY place LIMIT ?2)
+      """)
+    try statement.bind(1, .integer(request.position))
+    try statement.bind(2, .integer(Int64(rows)))
+    if !isAlone { try statement.bind(3, .text(request.dataset)) }
+    let block = try collection.run(statement, isIdentified: true) { (_) throws(MaquetteError) in
+      try record(at: connection.collector.place, request.target.parts)
     }
-    return error
+    guard let block else { throw MaquetteError(.internal, "a block had more rows than its limit") }
+    return block
+  }
+
+  /// What a collection looks at; labels and values are in `y`, or in the fields where they are nothing simple.
+  private func columns(of target: TargetKind) -> String { target == .none ? "x, NULL, NULL" : "x, y, fields" }
+
+  /// Rows on their way from a statement into matrices.
+  private struct Collection {
+    let session: SQLiteSession
+    let request: BlockRequest
+    let rows: Int
+    let width: Int
+    let targetWidth: Int
+    let features: FloatBuffer
+    let targets: FloatBuffer?
+
+    init(_ session: SQLiteSession, _ request: BlockRequest, rows: Int) throws(MaquetteError) {
+      self.session = session
+      self.request = request
+      self.rows = rows
+      width =
+        if let width = request.width { width } else { try session.width(request.dataset, except: nil) ?? 0 }
+      features = try FloatBuffer(zeros: try Self.size(rows, width))
+      guard request.target == .values else {
+        targetWidth = 0
+        targets = nil
+        return
+      }
+      targetWidth = if let width = request.targetWidth { width } else { try session.targetWidth(request) }
+      targets = try FloatBuffer(zeros: try Self.size(rows, targetWidth))
+    }
+
+    private static func size(_ rows: Int, _ width: Int) throws(MaquetteError) -> Int {
+      let (size, overflow) = rows.multipliedReportingOverflow(by: width)
+      guard !overflow else {
+        throw MaquetteError(.outOfMemory, "\(rows) rows of \(width) numbers are too much")
+      }
+      return size
+    }
+
+    /// The rows; nil if there are more than places.
+    ///
+    /// - Parameter record: the record of the row of that number, which can't be used.
+    func run(
+      _ statement: SQLiteStatement, isIdentified: Bool = false,
+      record: (Int) throws(MaquetteError) -> Record?
+    ) throws(MaquetteError) -> Block? {
+      defer { statement.reset() }
+      let collector = session.connection.collector
+      collector.start(
+        rows: rows, features: (features, width), targets: targets.map { ($0, targetWidth) },
+        labels: request.labels)
+      defer { _ = collector.finish() }
+      do throws(MaquetteError) {
+        _ = try statement.step()
+      } catch {
+        if collector.hasOverflown { return nil }
+        guard collector.hasFailed else { throw error }
+        let row = collector.row
+        if let record = try record(row) { try explain(record) }
+        throw MaquetteError(.badFormat, "row \(row) of '\(session.table.service)' is damaged")
+      }
+      let count = collector.row
+      var next = request
+      if isIdentified, count > 0 { next.position = collector.place }
+      let (labels, codes, ids) = collector.finish()
+      next.labels = labels
+      if count > 0 {
+        next.width = width
+        next.targetWidth = targets == nil ? nil : targetWidth
+      }
+      let table = InstanceTable(
+        features: try Matrix(rows: count, columns: width, sharing: features),
+        labels: targets == nil ? labels.column(codes) : .none(count),
+        targets: try targets.map { (targets) throws(MaquetteError) in
+          try Matrix(rows: count, columns: targetWidth, sharing: targets)
+        }, ids: isIdentified ? ids : nil)
+      return Block(table: table, next: next)
+    }
+
+    /// Throws what is wrong with a record.
+    private func explain(_ record: Record) throws(MaquetteError) {
+      var builder = TableBuilder(
+        request.target, capacity: 1, width: width > 0 ? width : nil,
+        targetWidth: targets == nil ? nil : targetWidth,
+        keepsIDs: false)
+      try builder.add(record)
+    }
+  }
+
+  /// How many numbers the first of the instances asked for has to be learnt; 0 where there is no instance.
+  private func targetWidth(_ request: BlockRequest) throws(MaquetteError) -> Int {
+    var first: Record?
+    try scan(request.dataset, [.label, .fields], label: nil, skip: 0) { record in
+      first = record
+      return record.place <= request.position
+    }
+    guard let first, first.place > request.position else { return 0 }
+    return try first.targetValues(width: nil).count
   }
 }

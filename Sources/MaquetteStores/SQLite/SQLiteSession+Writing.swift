@@ -5,6 +5,7 @@ import MaquetteSystem
 
 extension SQLiteSession {
   func insert(_ record: Record) throws(MaquetteError) {
+    if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     try connection.run(
       """
       INSERT INTO \(table.name)(id, datasetName, name, y, createdAt, updatedAt, shape, x, fields)
@@ -18,6 +19,7 @@ extension SQLiteSession {
   }
 
   func update(_ record: Record) throws(MaquetteError) {
+    if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     let old = try self.record(record.id, [])
     try connection.run(
       """
@@ -67,6 +69,7 @@ extension SQLiteSession {
     case nil: .null
     case .text(let text): .text(text)
     case .number(let number): .number(number)
+    case .numbers(let numbers): .bytes(numbers.withUnsafeBytes { Array($0) })
     }
   }
 

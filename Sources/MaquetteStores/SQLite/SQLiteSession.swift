@@ -45,6 +45,13 @@ final class SQLiteSession: Session {
     switch sqlite3_column_type(row.handle, 6) {
     case SQLITE_NULL: break
     case SQLITE_TEXT: record.label = try row.text(6).map { .text($0) }
+    case SQLITE_BLOB:
+      let bytes = row.bytes(6)
+      guard bytes.count > 0, bytes.count % 4 == 0 else {
+        throw MaquetteError(
+          .badFormat, "the y of instance \(id.text) of '\(table.service)' is damaged", name: id.text)
+      }
+      record.label = .numbers(Self.floats(bytes))
     default: record.label = .number(row.number(6))
     }
     if !row.isNull(8) {
@@ -55,7 +62,7 @@ final class SQLiteSession: Session {
         throw MaquetteError(
           .badFormat, "the x of instance \(id.text) of '\(table.service)' is damaged", name: id.text)
       }
-      record.features = Features(shape: shape, values: floats(row.bytes(8)))
+      record.features = Features(shape: shape, values: Self.floats(row.bytes(8)))
     }
     if !row.isNull(9) {
       let fields: JSON? = try? JSON(parsing: Array(row.bytes(9)))
@@ -69,7 +76,7 @@ final class SQLiteSession: Session {
     return record
   }
 
-  private func floats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
+  static func floats(_ bytes: UnsafeRawBufferPointer) -> [Float] {
     [Float](unsafeUninitializedCapacity: bytes.count / 4) { buffer, count in
       UnsafeMutableRawBufferPointer(buffer).copyMemory(from: bytes)
       count = bytes.count / 4
@@ -101,8 +108,8 @@ final class SQLiteSession: Session {
   ) throws(MaquetteError) {
     var conditions: [String] = []
     if dataset != nil { conditions.append("datasetName = ?2") }
-    // A label that is no text or number is among the fields.
-    if label != nil { conditions.append("(y = ?3 OR y IS NULL)") }
+    // A label that is no text or number is among the fields; an array may hold it.
+    if label != nil { conditions.append("(y = ?3 OR y IS NULL OR typeof(y) = 'blob')") }
     let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     let statement = try connection.statement(
       """
@@ -116,6 +123,8 @@ final class SQLiteSession: Session {
     case nil: break
     case .text(let text): try statement.bind(3, .text(text))
     case .number(let number): try statement.bind(3, .number(number))
+    // An array is not asked for by its column.
+    case .numbers: break
     }
     while try statement.step() {
       if try !body(try record(statement)) { return }

@@ -21,8 +21,8 @@ final class SQLiteTable {
   /// In the order documents are read: what is looked at most comes first, and the fields, which may hold pictures,
   /// come last.
   ///
-  /// `x` holds little-endian 32-bit floats, `shape` their nesting where there is one, `y` a text or a number, dates
-  /// are milliseconds since 1970, and `fields` is JSON of all else.
+  /// `x` holds little-endian 32-bit floats, `shape` their nesting where there is one, `y` a text, a number, or
+  /// floats like those of `x`, dates are milliseconds since 1970, and `fields` is JSON of all else.
   static func schema(_ name: String) -> String {
     """
     CREATE TABLE \(quotedName(name))(

@@ -1,8 +1,9 @@
 import CSQLite
 import MaquetteFormats
+import MaquetteKernels
 import MaquetteSystem
 
-/// Gathers rows into a matrix from inside of SQLite: an aggregate function sees each row without the detour of a
+/// Gathers rows into matrices from inside of SQLite: an aggregate function sees each row without the detour of a
 /// result row.
 final class TableCollector {
   /// On the heap for itself, so that SQLite can lead back to it with a plain pointer.
@@ -18,23 +19,33 @@ final class TableCollector {
     state.deallocate()
   }
 
-  /// Makes the function `maquette_collect(x, y, fields)` known to a connection that does not outlive this.
+  /// Makes the functions `maquette_collect(x, y, fields)` and `maquette_collect(x, y, fields, id, updatedAt, place)`
+  /// known to a connection that does not outlive this.
   func register(_ handle: OpaquePointer) -> Int32 {
-    sqlite3_create_function_v2(
-      handle, "maquette_collect", 3, SQLITE_UTF8 | SQLITE_DIRECTONLY, state, nil,
-      { context, _, values in
-        guard let values, let state = sqlite3_user_data(context) else { return }
-        if !state.assumingMemoryBound(to: State.self).pointee.add(values) {
-          sqlite3_result_error(context, "no row of numbers", -1)
-        }
-      }, { context in sqlite3_result_null(context) }, nil)
+    for arguments in [3, 6] as [Int32] {
+      let code = sqlite3_create_function_v2(
+        handle, "maquette_collect", arguments, SQLITE_UTF8 | SQLITE_DIRECTONLY, state, nil,
+        { context, count, values in
+          guard let values, let state = sqlite3_user_data(context) else { return }
+          if !state.assumingMemoryBound(to: State.self).pointee.add(values, isIdentified: count == 6) {
+            sqlite3_result_error(context, "no row of numbers", -1)
+          }
+        }, { context in sqlite3_result_null(context) }, nil)
+      if code != SQLITE_OK { return code }
+    }
+    return SQLITE_OK
   }
 
-  /// Where the next rows go: `rowBytes` each into `target`, and a code.
+  /// Where the next rows go.
+  ///
+  /// - Parameters:
+  ///   - features: [rows, features], to be written whole or in part before ``finish(_:)``.
+  ///   - targets: [rows, targets] where numbers are wanted; nil: labels, if `y` and `fields` are not NULL.
+  ///   - labels: that are known already.
   func start(
-    _ target: UnsafeMutableRawBufferPointer, _ rowBytes: Int, _ codes: UnsafeMutableBufferPointer<Int32>
+    rows: Int, features: (FloatBuffer, width: Int), targets: (FloatBuffer, width: Int)?, labels: LabelInterner
   ) {
-    state.pointee = State(target: target, codes: codes, rowBytes: rowBytes)
+    state.pointee = State(rows: rows, features: features, targets: targets, labels: labels)
   }
 
   /// How many rows came, up to the first that can't be used.
@@ -42,38 +53,101 @@ final class TableCollector {
   var hasFailed: Bool { state.pointee.hasFailed }
   /// Whether there were more rows than places for them.
   var hasOverflown: Bool { state.pointee.hasOverflown }
+  /// Where the last row was that came or can't be used, for rows that bring their place.
+  var place: Int64 { state.pointee.place }
 
-  /// The labels of the rows; the memory that was lent is not touched any more.
-  func finish(_ codes: [Int32]) -> LabelColumn {
+  /// What came beside the numbers; the memory that was lent is not touched any more.
+  func finish() -> (labels: LabelInterner, codes: [Int32], ids: InstanceIDs) {
     defer { state.pointee = State() }
-    return state.pointee.labels.column(codes)
+    return (
+      state.pointee.labels, state.pointee.codes,
+      InstanceIDs(state.pointee.ids, updatedAt: state.pointee.dates)
+    )
   }
 
   private struct State {
-    var target = UnsafeMutableRawBufferPointer(start: nil, count: 0)
-    var codes = UnsafeMutableBufferPointer<Int32>(start: nil, count: 0)
-    var rowBytes = 0
+    var rows = 0
+    var features: (buffer: FloatBuffer, width: Int)?
+    var targets: (buffer: FloatBuffer, width: Int)?
+    var target: UnsafeMutableRawPointer?
     var labels = LabelInterner()
+    var codes: [Int32] = []
+    var ids: [DocumentID] = []
+    var dates: [Int64] = []
+    var rowBytes = 0
+    var place: Int64 = 0
     var row = 0
     var hasFailed = false
     var hasOverflown = false
 
-    mutating func add(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
-      guard row < codes.count else {
+    init() {}
+
+    init(
+      rows: Int, features: (FloatBuffer, width: Int), targets: (FloatBuffer, width: Int)?,
+      labels: LabelInterner
+    ) {
+      self.rows = rows
+      self.features = features
+      self.targets = targets
+      self.labels = labels
+      target = UnsafeMutableRawPointer(features.0.pointer)
+      rowBytes = features.width * 4
+      if targets == nil { codes.reserveCapacity(rows) }
+    }
+
+    mutating func add(_ values: UnsafeMutablePointer<OpaquePointer?>, isIdentified: Bool) -> Bool {
+      guard row < rows else {
         hasOverflown = true
         return false
       }
+      if isIdentified { place = sqlite3_value_int64(values[5]) }
       guard !hasFailed, sqlite3_value_type(values[0]) == SQLITE_BLOB,
-        let source = sqlite3_value_blob(values[0]), let target = target.baseAddress,
-        Int(sqlite3_value_bytes(values[0])) == rowBytes, let code = try? label(values)
+        let source = sqlite3_value_blob(values[0]), let target,
+        Int(sqlite3_value_bytes(values[0])) == rowBytes, !isIdentified || identify(values), learn(values)
       else {
         hasFailed = true
         return false
       }
       (target + row &* rowBytes).copyMemory(from: source, byteCount: rowBytes)
-      codes[row] = code
       row &+= 1
       return true
+    }
+
+    private mutating func identify(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
+      guard let id = DocumentID(bytes(values[3])) else { return false }
+      ids.append(id)
+      dates.append(sqlite3_value_int64(values[4]))
+      return true
+    }
+
+    /// Takes what is to be learnt.
+    private mutating func learn(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
+      if let targets { return copy(values, to: targets.buffer.pointer + row &* targets.width, targets.width) }
+      guard let code = try? label(values) else { return false }
+      codes.append(code)
+      return true
+    }
+
+    private func copy(
+      _ values: UnsafeMutablePointer<OpaquePointer?>, to target: UnsafeMutablePointer<Float>, _ width: Int
+    ) -> Bool {
+      switch sqlite3_value_type(values[1]) {
+      case SQLITE_INTEGER, SQLITE_FLOAT:
+        guard width == 1 else { return false }
+        target.pointee = Float(sqlite3_value_double(values[1]))
+      case SQLITE_BLOB:
+        let numbers = bytes(values[1])
+        guard let source = numbers.baseAddress, numbers.count == width &* 4 else { return false }
+        UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: numbers.count)
+      case SQLITE_NULL:
+        guard sqlite3_value_type(values[2]) != SQLITE_NULL,
+          let y = try? JSON(parsing: Array(bytes(values[2])))["y"], let numbers = Record.numbers(y),
+          numbers.count == width
+        else { return false }
+        target.update(from: numbers, count: width)
+      default: return false
+      }
+      return Floats.allFinite(target, count: width)
     }
 
     private mutating func label(
@@ -81,6 +155,8 @@ final class TableCollector {
     ) throws(MaquetteError) -> Int32 {
       switch sqlite3_value_type(values[1]) {
       case SQLITE_TEXT: return try labels.code(bytes(values[1]))
+      case SQLITE_BLOB:
+        return try labels.code(Label.numbers(SQLiteSession.floats(bytes(values[1]))).json.description)
       case SQLITE_NULL:
         if sqlite3_value_type(values[2]) == SQLITE_NULL { return -1 }
         let y = try JSON(parsing: Array(bytes(values[2])))["y"]

@@ -1,0 +1,93 @@
+public import MaquetteKernels
+public import MaquetteSystem
+
+extension Dataset {
+  /// Adds a row of the matrix with its label as an instance each: all of them, or none.
+  ///
+  /// - Throws: ``MaquetteError/Code/noRows`` for an empty matrix; ``MaquetteError/Code/badShape`` when there are not as
+  ///   many labels as rows, or the instances have another number of features; ``MaquetteError/Code/notFinite`` naming
+  ///   the row and the column, from 0, of the first NaN or infinity; or what writing meets.
+  public func append(_ features: Matrix, labels: LabelColumn) throws(MaquetteError) {
+    try check(features)
+    guard features.rows == labels.count else {
+      throw MaquetteError(
+        .badShape, "\(features.rows) rows can't have \(labels.count) labels: there must be one for each row",
+        name: name)
+    }
+    try service.append(features, .labels(labels), to: name)
+  }
+
+  /// Adds a row of the matrix with its row of targets as an instance each: all of them, or none.
+  ///
+  /// One target becomes a number under `y`, several become an array.
+  ///
+  /// - Parameters:
+  ///   - features: [rows, features]
+  ///   - targets: [rows, targets], finite
+  /// - Throws: as ``append(_:labels:)``.
+  public func append(_ features: Matrix, targets: Matrix) throws(MaquetteError) {
+    try check(features)
+    guard features.rows == targets.rows else {
+      throw MaquetteError(
+        .badShape,
+        "\(features.rows) rows can't have \(targets.rows) rows of targets: there must be one for each row",
+        name: name)
+    }
+    guard targets.columns > 0 else {
+      throw MaquetteError(.badShape, "the targets to add to dataset '\(name)' have no columns", name: name)
+    }
+    if let place = targets.firstNotFinite {
+      throw MaquetteError(
+        .notFinite,
+        "target row \(place.row), column \(place.column) is \(targets[place.row, place.column]): "
+          + "targets must be finite", name: name)
+    }
+    try service.append(features, .values(targets), to: name)
+  }
+
+  private func check(_ features: Matrix) throws(MaquetteError) {
+    guard features.rows > 0 else {
+      throw MaquetteError(.noRows, "there are no rows to add to dataset '\(name)'", name: name)
+    }
+    guard features.columns > 0 else {
+      throw MaquetteError(.badShape, "the rows to add to dataset '\(name)' have no features", name: name)
+    }
+    if let place = features.firstNotFinite {
+      throw MaquetteError(
+        .notFinite,
+        "row \(place.row), column \(place.column) is \(features[place.row, place.column]): "
+          + "features must be finite", name: name)
+    }
+  }
+}
+
+extension Matrix {
+  /// Where the first NaN or infinity is, row by row; nil where there is none.
+  fileprivate var firstNotFinite: (row: Int, column: Int)? {
+    withUnsafeBufferPointer { values in
+      guard let start = values.baseAddress else { return nil }
+      let block = 4096
+      var place = 0
+      while place < values.count {
+        let end = min(place + block, values.count)
+        // A finite number times 0 is 0, of either sign: the sum tells in a pass without branches.
+        var sums = SIMD8<Float>(repeating: 0)
+        var next = place
+        while next + 8 <= end {
+          sums += UnsafeRawPointer(start + next).loadUnaligned(as: SIMD8<Float>.self) * 0
+          next += 8
+        }
+        var sum = sums.sum()
+        while next < end {
+          sum += start[next] * 0
+          next += 1
+        }
+        if sum != 0, let odd = (place..<end).first(where: { !start[$0].isFinite }) {
+          return (odd / columns, odd % columns)
+        }
+        place = end
+      }
+      return nil
+    }
+  }
+}
