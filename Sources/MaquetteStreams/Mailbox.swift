@@ -126,11 +126,14 @@ final class Mailbox<Value: Sendable>: Sendable {
         receive?(event)
       case .end(let end):
         end?()
-        state.change { state in
+        let observation = state.change { state -> Observation? in
           state.deliveringThread = 0
           state.isScheduled = false
           state.hasEnded = true
+          defer { state.observation = nil }
+          return state.observation
         }
+        observation?.cancel()
         return
       case .pause:
         return
@@ -207,20 +210,21 @@ final class Mailbox<Value: Sendable>: Sendable {
   /// thread leaves `receive` where this is called from inside it or `waiting` is false.
   func cancel(waiting: Bool) {
     let thread = Thread.current
-    let (observation, end) = state.change { state -> (Observation?, (@Sendable () -> Void)?) in
+    let (observation, isRunning, end) = state.change { state -> (Observation?, Bool, (@Sendable () -> Void)?) in
       state.isCancelled = true
       state.events = []
       raiseDescriptor(state)
+      // The thread that runs `receive` ends the observation when it is through.
+      if state.isScheduled { return (state.observation, true, nil) }
       let observation = state.observation
       state.observation = nil
-      if state.isScheduled { return (observation, nil) }
       state.hasEnded = true
       let end = state.end
       state.end = nil
-      return (observation, end)
+      return (observation, false, end)
     }
     // Outside of the lock: the stream may be handing out an event to this very mailbox.
-    observation?.cancel()
+    if isRunning { observation?.silence() } else { observation?.cancel() }
     if let end {
       end()
       return

@@ -197,11 +197,12 @@ public final class Stream<Value: Sendable>: Sendable {
     case .ended: end()
     case .elsewhere: break
     }
-    return Observation { [weak self, weak observer] in
-      guard let observer else { return }
-      observer.isActive.store(false, ordering: .releasing)
-      self?.state.withLock { state in state.observers.removeAll { $0 === observer } }
-    }
+    return Observation(
+      silence: { [weak observer] in observer?.isActive.store(false, ordering: .releasing) },
+      remove: { [weak self, weak observer] in
+        guard let observer else { return }
+        self?.state.withLock { state in state.observers.removeAll { $0 === observer } }
+      })
   }
 
   /// Whether the caller is inside a callback of this stream: waiting for its events there would never end.
@@ -298,11 +299,20 @@ private final class Own<Value: Sendable>: Sendable {
 /// What ``Stream/observe(_:end:)`` started; it goes on until cancelled, whether this is kept or not.
 public final class Observation: Sendable {
   private let stop: @Sendable () -> Void
+  private let remove: @Sendable () -> Void
 
-  init(stop: @escaping @Sendable () -> Void) {
-    self.stop = stop
+  init(silence: @escaping @Sendable () -> Void, remove: @escaping @Sendable () -> Void) {
+    stop = silence
+    self.remove = remove
   }
 
   /// No event that is set from now on is received.
-  public func cancel() { stop() }
+  public func cancel() {
+    stop()
+    remove()
+  }
+
+  /// As ``cancel()``, but the stream goes on counting it among its subscribers: one whose callback is still running
+  /// can't wait for the stream, see ``Stream/isDeliveringHere``.
+  func silence() { stop() }
 }

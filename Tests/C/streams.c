@@ -277,6 +277,40 @@ TEST(callbacks, "Every function may be called in a callback; only waiting for it
   rows_free(content);
 }
 
+typedef struct leaver {
+  maquette_model *model;
+  maquette_subscription *subscription;
+  sem_t entered, leaving;
+  maquette_status status;
+} leaver;
+
+static void wait_late(void *user_data, const maquette_event *event) {
+  (void)event;
+  leaver *self = user_data;
+  sem_post(&self->entered), wait_for(&self->leaving);
+  sleep_ms(30); /* until the other thread waits for this call */
+  self->status = maquette_model_wait(self->model, 0, NULL);
+}
+
+static void *leave(void *user_data) {
+  leaver *self = user_data;
+  sem_post(&self->leaving);
+  maquette_subscription_destroy(self->subscription);
+  return NULL;
+}
+
+TEST(leaving, "Waiting in a callback is REENTRANT also while another thread ends the subscription") {
+  leaver self = {.model = model_of("knn-classifier", NULL)};
+  sem_init(&self.entered, 0, 0), sem_init(&self.leaving, 0, 0);
+  OK(maquette_stream_subscribe(maquette_model_training(self.model), wait_late, &self, NULL, &self.subscription, &error));
+  wait_for(&self.entered);
+  pthread_t thread;
+  pthread_create(&thread, NULL, leave, &self);
+  pthread_join(thread, NULL);
+  CHECK(self.status == MAQUETTE_E_REENTRANT, "%s", maquette_status_name(self.status));
+  maquette_model_destroy(self.model);
+}
+
 static void retrain(void *user_data, const maquette_event *event) {
   caller *self = user_data;
   if (!strstr(event->json, "success")) return;

@@ -188,6 +188,33 @@ private final class Gate: Sendable {
   }
 }
 
+@Suite struct `A subscription that ends while its callback runs` {
+  @Test func `still knows that the callback is one of the stream's`() throws {
+    let stream = Stream<Int>()
+    let (entered, cancelling, over) = (Gate(), Gate(), Gate())
+    let answers = Mutex<[Bool]>([])
+    let subscription = stream.subscribe { _ in
+      entered.open()
+      cancelling.wait()
+      // The other thread is about to wait for this call, or waits already.
+      for _ in 0..<50 {
+        answers.withLock { $0.append(stream.isDeliveringHere) }
+        usleep(500)
+      }
+    }
+    stream.set(1)
+    entered.wait()
+    try Thread.start("test") {
+      cancelling.open()
+      subscription.cancel()
+      over.open()
+    }
+    over.wait()
+    #expect(answers.withLock { $0 } == [Bool](repeating: true, count: 50))
+    #expect(!stream.isDeliveringHere)
+  }
+}
+
 @Suite struct `A queue` {
   @Test func `gives the events one by one, then says that the stream has ended`() throws {
     let stream = Stream(0)
