@@ -328,6 +328,16 @@ void maquette_dataset_destroy(maquette_dataset *dataset);
 maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquette_matrix *features,
                                         const char *const *labels, maquette_error **error);
 
+/** Adds an instance for each row of a matrix with the numbers that are to be predicted from it, all or none.
+ *  @param dataset to add to.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param targets [rows, targets], finite; one target becomes a number under `y`, several an array.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NO_ROWS, E_NOT_FINITE. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_dataset_append_targets(maquette_dataset *dataset, const maquette_matrix *features,
+                                                const maquette_matrix *targets, maquette_error **error);
+
 /** Adds one instance.
  *  @param dataset to add to.
  *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}; id and dates are given to it.
@@ -409,6 +419,17 @@ maquette_status maquette_dataset_shape(const maquette_dataset *dataset, int64_t 
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_read(const maquette_dataset *dataset, maquette_matrix *features, int32_t *label_codes,
                                       char **labels, maquette_error **error);
+
+/** All `y` that are numbers, or arrays of them, as one matrix, in the order the instances were added.
+ *  @param dataset to read.
+ *  @param[in,out] targets with `data` NULL: its `rows` and `cols` are filled in. Else your memory of that shape, dtype
+ *         F32 or F64, is filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: targets of different widths; the dataset has changed
+ *          since the shape was asked), E_NOT_FOUND (an instance without `y`), E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_targets(const maquette_dataset *dataset, maquette_matrix *targets,
+                                         maquette_error **error);
 
 /** The stream of the number of instances; holds its value. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
@@ -549,6 +570,60 @@ maquette_status maquette_model_train_matrix(maquette_model *model, const maquett
                                             const char *const *labels, const maquette_matrix *validation_features,
                                             const char *const *validation_labels, maquette_error **error);
 
+/** Rows to learn from, in your memory. */
+typedef struct maquette_rows {
+  size_t struct_size;              /**< sizeof(maquette_rows) */
+  const maquette_matrix *features; /**< [rows, features] */
+  const char *const *labels;       /**< NULL, or `features->rows` strings; NULL for a row without a label */
+  const maquette_matrix *targets;  /**< NULL, or [rows, targets]: the numbers that a regression learns */
+} maquette_rows;
+
+/** Gives the next rows of a source that is read as it is needed: filtered, mapped, from any place.
+ *
+ *  Called on the thread of a training, in order: block 0, 1, … of pass 0, then of pass 1, where the training reads the
+ *  rows more than once. Every pass has to give the same rows, and all rows have to have one width.
+ *
+ *  @param user_data of the source.
+ *  @param pass how often the rows have been read before.
+ *  @param block how many blocks of this pass have been read before.
+ *  @param[in,out] rows to be filled in; what it points to must live until the next call. Left as it is, or with
+ *         `features` of no rows: the pass is over.
+ *  @return MAQUETTE_OK, or the status that the training is to fail with. */
+typedef maquette_status (*maquette_rows_fn)(void *user_data, int64_t pass, int64_t block, maquette_rows *rows);
+
+/** Where a training takes its rows from: exactly one of `dataset`, `rows` and `read` is set. */
+typedef struct maquette_source {
+  size_t struct_size;               /**< sizeof(maquette_source) */
+  const maquette_dataset *dataset;  /**< the instances that are there when the training begins */
+  const maquette_rows *rows;        /**< matrices, copied before the call returns */
+  maquette_rows_fn read;            /**< rows that are read block by block while the training needs them */
+  void *user_data;                  /**< passed to `read` */
+  void (*destroy)(void *user_data); /**< NULL, or called once with `user_data` when `read` won't be called again */
+} maquette_source;
+
+/** How a training begins. */
+enum {
+  MAQUETTE_TRAIN_FRESH = 0,      /**< from nothing, whatever the model knew before */
+  MAQUETTE_TRAIN_CONTINUING = 1, /**< more epochs from where the last training ended, cancelled or not */
+  MAQUETTE_TRAIN_PARTIAL = 2     /**< rows that come on top of those learned before */
+};
+
+/** Starts a training on rows from anywhere, and returns at once; maquette_model_train() and
+ *  maquette_model_train_matrix() are its short forms.
+ *
+ *  Rows that are read are gathered in memory up to 256 MB. More than that are learned block by block, in bounded memory,
+ *  by the kinds that can (mlp-classifier, mlp-regressor, kmeans-clustering, pca); the others fail with E_UNSUPPORTED.
+ *
+ *  @param model to train.
+ *  @param source to learn from. Its `destroy` is called in any case, also where this fails.
+ *  @param validation what to validate with after every epoch; NULL: a part of the source, as `validationSplit` says.
+ *  @param mode MAQUETTE_TRAIN_FRESH, …
+ *  @param[out] error may be NULL.
+ *  @return as maquette_model_train() and maquette_model_train_matrix(); E_UNSUPPORTED for a mode that this kind doesn't
+ *          have; E_NOT_TRAINED where there is nothing to go on with. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_train_source(maquette_model *model, const maquette_source *source,
+                                            const maquette_source *validation, int32_t mode, maquette_error **error);
+
 /** Waits until the training is over and the callbacks subscribed to it have returned from its last event.
  *  @param model that is training; without any training this returns OK at once.
  *  @param timeout_ms milliseconds to wait; 0: only look; MAQUETTE_FOREVER.
@@ -564,6 +639,16 @@ maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout
  *  @param model that is training.
  *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_cancel(maquette_model *model);
+
+enum { MAQUETTE_KEEP_LAST = 0, MAQUETTE_KEEP_BEST = 1 };
+
+/** Asks a training to end as maquette_model_cancel() does, and says which epoch's model stays.
+ *  @param model that is training.
+ *  @param kept MAQUETTE_KEEP_LAST, as maquette_model_cancel(); MAQUETTE_KEEP_BEST: the epoch with the least validation
+ *         loss, or loss where nothing is validated.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_cancel_keeping(maquette_model *model, int32_t kept, maquette_error **error);
 
 /** Forgets what a model has learned or loaded: not trained, its stream idle. The parameters stay as they are.
  *  @param model not in training.
@@ -619,6 +704,24 @@ maquette_status maquette_model_predict(const maquette_model *model, const maquet
  *  @return as maquette_model_predict(). Threads: any, any number at once. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_predict_json(const maquette_model *model, const maquette_matrix *features,
                                             char **prediction, maquette_error **error);
+
+/** The names of what else a training has found out, see maquette_model_attribute().
+ *  @param model trained or loaded.
+ *  @param[out] names a JSON array of strings, yours to free; [] for a kind without.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_attributes(const maquette_model *model, char **names, maquette_error **error);
+
+/** What else a training has found out, as a matrix: the `centers` of kmeans-clustering, the `components` of pca, …
+ *  @param model trained or loaded.
+ *  @param name one of maquette_model_attributes().
+ *  @param[in,out] matrix with `data` NULL: its `rows` and `cols` are filled in. Else your memory of that shape, dtype F32
+ *         or F64, is filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: trained anew since the shape was asked), E_BAD_UTF8,
+ *          E_NOT_FOUND, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_attribute(const maquette_model *model, const char *name, maquette_matrix *matrix,
+                                         maquette_error **error);
 
 /** How many labels the model knows.
  *  @param model trained or loaded.

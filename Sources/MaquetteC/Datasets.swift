@@ -48,6 +48,33 @@ public func maquette_dataset_append(
   }
 }
 
+@implementation @_cdecl("maquette_dataset_append_targets")
+public func maquette_dataset_append_targets(
+  _ dataset: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?,
+  _ targets: UnsafePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let dataset = try datasets[dataset].dataset
+    let features = try MatrixView(features, "features")
+    let targets = try MatrixView(targets, "targets")
+    try dataset.append(try features.matrix("features"), targets: try targets.matrix("targets"))
+  }
+}
+
+@implementation @_cdecl("maquette_dataset_targets")
+public func maquette_dataset_targets(
+  _ dataset: OpaquePointer?, _ targets: UnsafeMutablePointer<maquette_matrix>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let table = try datasets[dataset].dataset.table(of: .values)
+    guard let matrix = table.targets else {
+      throw MaquetteError(.internal, "a table of values has no targets")
+    }
+    try write(matrix, to: targets, "targets")
+  }
+}
+
 @implementation @_cdecl("maquette_dataset_create")
 public func maquette_dataset_create(
   _ dataset: OpaquePointer?, _ instance: UnsafePointer<CChar>?,

@@ -146,6 +146,29 @@ struct MatrixView {
   }
 }
 
+/// Gives a host a matrix: its shape where the host has no memory yet, else its numbers.
+///
+/// - Throws: ``MaquetteError/Code/invalidArgument``; ``MaquetteError/Code/badShape`` for memory of another shape.
+func write(
+  _ matrix: Matrix, to host: UnsafeMutablePointer<maquette_matrix>?, _ name: String
+) throws(MaquetteError) {
+  let host = try required(host, name)
+  try checkSize(host.pointee.struct_size, of: host, name)
+  guard host.pointee.data != nil else {
+    host.pointee.rows = Int64(matrix.rows)
+    host.pointee.cols = Int64(matrix.columns)
+    return
+  }
+  let view = try MatrixView(host, name)
+  try view.requireWritable(name)
+  guard view.rows == matrix.rows, view.columns == matrix.columns else {
+    throw MaquetteError(
+      .badShape, "\(name) is \(view.rows) × \(view.columns); \(matrix.rows) × \(matrix.columns) is needed",
+      name: name)
+  }
+  matrix.withUnsafeBufferPointer { if let values = $0.baseAddress { view.write(from: values) } }
+}
+
 /// A host's labels, one for each row.
 ///
 /// - Parameter allowsNone: whether NULL stands for a row without a label.

@@ -157,6 +157,32 @@ public func maquette_model_train_matrix(
   }
 }
 
+@implementation @_cdecl("maquette_model_train_source")
+public func maquette_model_train_source(
+  _ model: OpaquePointer?, _ source: UnsafePointer<maquette_source>?,
+  _ validation: UnsafePointer<maquette_source>?, _ mode: Int32, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  // Before anything can fail: they call the hosts' `destroy` when they go.
+  let sources = (HostSource(source), HostSource(validation))
+  return reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let modes: [TrainingMode] = [.fresh, .continuing, .partial]
+    guard modes.indices.contains(Int(mode)) else {
+      throw MaquetteError(
+        .invalidArgument,
+        "mode is \(mode); it must be MAQUETTE_TRAIN_FRESH to MAQUETTE_TRAIN_PARTIAL (0 to 2)",
+        name: "mode")
+    }
+    guard !model.isTraining else {
+      throw MaquetteError(.busy, "this model is being trained or loaded; wait for it, or cancel it first")
+    }
+    try model.train(
+      on: try sources.0.trainingSource("source"),
+      validatingOn: validation == nil ? nil : try sources.1.trainingSource("validation"),
+      mode: modes[Int(mode)])
+  }
+}
+
 private func table(
   _ features: UnsafePointer<maquette_matrix>?, _ labels: UnsafePointer<UnsafePointer<CChar>?>?,
   _ featuresName: String, _ labelsName: String
@@ -180,6 +206,21 @@ public func maquette_model_wait(
 public func maquette_model_cancel(_ model: OpaquePointer?) -> maquette_status {
   reporting(to: nil) { () throws(MaquetteError) in
     try models[model].model.cancel()
+  }
+}
+
+@implementation @_cdecl("maquette_model_cancel_keeping")
+public func maquette_model_cancel_keeping(
+  _ model: OpaquePointer?, _ kept: Int32, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    guard kept == 0 || kept == 1 else {
+      throw MaquetteError(
+        .invalidArgument, "kept is \(kept); it must be MAQUETTE_KEEP_LAST or MAQUETTE_KEEP_BEST (0 or 1)",
+        name: "kept")
+    }
+    model.cancel(keeping: kept == 1 ? .best : .last)
   }
 }
 
@@ -295,6 +336,37 @@ public func maquette_model_predict_json(
     }
     let answers = try fitted.json(of: try view.matrix("features"))
     prediction.pointee = try owned(answers[0])
+  }
+}
+
+@implementation @_cdecl("maquette_model_attributes")
+public func maquette_model_attributes(
+  _ model: OpaquePointer?, _ names: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let fitted = try models[model].requireFitted()
+    let names = try required(names, "names")
+    names.pointee = try owned(.array(fitted.attributes.keys.sorted().map { .string($0) }))
+  }
+}
+
+@implementation @_cdecl("maquette_model_attribute")
+public func maquette_model_attribute(
+  _ model: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ matrix: UnsafeMutablePointer<maquette_matrix>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let object = try models[model]
+    let name = try string(name, "name")
+    let attributes = try object.requireFitted().attributes
+    guard let attribute = attributes[name] else {
+      throw MaquetteError(
+        .notFound,
+        "a \(type(of: object.model).kind) has no attribute \(quoted(name)); it has "
+          + (attributes.isEmpty ? "none" : attributes.keys.sorted().joined(separator: ", ")), name: name)
+    }
+    try write(attribute, to: matrix, "matrix")
   }
 }
 

@@ -22,12 +22,24 @@ protocol LearningModel: Model {
   func learn(_ task: LearningTask<Rows>, settings: Settings, run: TrainingRun) throws(MaquetteError)
     -> TrainingStatus
 
+  /// Learns rows that are too many for one table, block by block; a kind that can't refuses.
+  ///
+  /// - Returns: the `success` status.
+  func learn(
+    from blocks: any BlockSource, validatingOn validation: TrainingSource?, mode: TrainingMode,
+    settings: Settings,
+    run: TrainingRun
+  ) throws(MaquetteError) -> TrainingStatus
+
   /// Drops what was learned; nothing else happens to the model meanwhile.
   func forget()
 }
 
 /// Rows that were checked for one sort of learning.
 protocol LearningRows: Sendable {
+  /// What is learned beside the features.
+  static var target: TargetKind { get }
+
   /// - Throws: what is wrong with the table.
   init(_ table: InstanceTable, mode: TrainingMode) throws(MaquetteError)
 
@@ -67,22 +79,63 @@ extension LearningModel {
     let checked = ready
     try trainer.start { [self] (run) throws(MaquetteError) in
       if let checked { return try learn(checked, settings: settings, run: run) }
-      return try learn(try task(source, validation, mode), settings: settings, run: run)
+      guard let table = try Self.table(source, run) else {
+        guard case .blocks(let blocks) = source else {
+          throw MaquetteError(.internal, "only blocks can be too many for a table")
+        }
+        return try learn(from: blocks, validatingOn: validation, mode: mode, settings: settings, run: run)
+      }
+      let rows = try Rows(table, mode: mode)
+      let task = LearningTask(rows: rows, validation: try Self.validation(validation, rows, run), mode: mode)
+      return try learn(task, settings: settings, run: run)
     }
   }
 
-  private func task(
-    _ source: TrainingSource, _ validation: TrainingSource?, _ mode: TrainingMode
-  ) throws(MaquetteError) -> LearningTask<Rows> {
-    let rows = try Rows(try table(source), mode: mode)
-    guard let validation else { return LearningTask(rows: rows, validation: nil, mode: mode) }
-    return LearningTask(rows: rows, validation: try rows.validation(try table(validation)), mode: mode)
+  func learn(
+    from blocks: any BlockSource, validatingOn validation: TrainingSource?, mode: TrainingMode,
+    settings: Settings,
+    run: TrainingRun
+  ) throws(MaquetteError) -> TrainingStatus {
+    throw MaquetteError(
+      .unsupported,
+      "the rows take more than \(TrainingSource.greatestTable >> 20) MB; a \(Self.kind) learns only from rows that are in memory all at once"
+    )
   }
 
-  private func table(_ source: TrainingSource) throws(MaquetteError) -> InstanceTable {
+  /// The rows to validate with; nil for nil.
+  ///
+  /// - Throws: ``MaquetteError/Code/unsupported`` for more rows than a table takes.
+  static func validation(
+    _ source: TrainingSource?, _ rows: Rows, _ run: TrainingRun
+  ) throws(MaquetteError) -> Rows? {
+    guard let source else { return nil }
+    guard let table = try table(source, run) else {
+      throw MaquetteError(
+        .unsupported,
+        "the validation rows take more than \(TrainingSource.greatestTable >> 20) MB; they must fit into memory all at once"
+      )
+    }
+    return try rows.validation(table)
+  }
+
+  /// The rows of a source as one table; nil where they are too many for one.
+  private static func table(_ source: TrainingSource, _ run: TrainingRun) throws(MaquetteError)
+    -> InstanceTable?
+  {
     switch source {
-    case .dataset(let dataset): try dataset.table()
-    case .table(let table): table
+    case .dataset(let dataset): return try dataset.table(of: Rows.target)
+    case .table(let table): return table
+    case .blocks(let source):
+      let reader = try source.makeReader(of: Rows.target)
+      var blocks: [InstanceTable] = []
+      var bytes = 0
+      while let block = try reader.next() {
+        try run.checkCancellation()
+        bytes += block.bytes
+        guard bytes <= TrainingSource.greatestTable else { return nil }
+        blocks.append(block)
+      }
+      return try InstanceTable(joining: blocks)
     }
   }
 

@@ -210,7 +210,8 @@ final class Mailbox<Value: Sendable>: Sendable {
   /// thread leaves `receive` where this is called from inside it or `waiting` is false.
   func cancel(waiting: Bool) {
     let thread = Thread.current
-    let (observation, isRunning, end) = state.change { state -> (Observation?, Bool, (@Sendable () -> Void)?) in
+    let (observation, isRunning, end) = state.change {
+      state -> (Observation?, Bool, (@Sendable () -> Void)?) in
       state.isCancelled = true
       state.events = []
       raiseDescriptor(state)

@@ -5,13 +5,15 @@
 /* What a function's arguments are taken from. */
 typedef struct fixture {
   maquette_store *store;
-  maquette_dataset *dataset, *scratch;
+  maquette_dataset *dataset, *scratch, *numbers;
   maquette_model *model, *untrained;
   maquette_stream *training, *parameter;
   maquette_subscription *pulled;
   char id[64];
   rows rows;
-  maquette_matrix one, one_out, all_out, table;
+  maquette_matrix one, one_out, all_out, table, column, shape;
+  maquette_rows given;
+  maquette_source source;
   float confidences[90], features[120];
   int32_t codes[30];
   maquette_event event, idle;
@@ -40,6 +42,7 @@ static void set_up(fixture *f) {
   f->store = store_of("memory:");
   f->dataset = dataset_of(f->store, "fixture", &f->rows);
   f->scratch = dataset_of(f->store, "scratch", NULL);
+  f->numbers = dataset_of(f->store, "numbers", NULL);
   f->model = trained("mlp-classifier", "{\"epochs\": 1, \"layers\": [4]}", &f->rows);
   f->untrained = model_of("knn-classifier", NULL);
   f->training = maquette_model_training(f->model);
@@ -54,6 +57,10 @@ static void set_up(fixture *f) {
   f->one_out = F32(f->confidences, 1, 3);
   f->all_out = F32(f->confidences, 30, 3);
   f->table = F32(f->features, 30, 4);
+  f->column = F32(f->rows.x, 30, 1);
+  f->shape = F32(NULL, 0, 0);
+  f->given = (maquette_rows){.struct_size = sizeof f->given, .features = &f->rows.matrix, .labels = f->rows.y};
+  f->source = (maquette_source){.struct_size = sizeof f->source, .rows = &f->given};
   f->event.struct_size = sizeof f->event;
   f->idle = (maquette_event){.struct_size = sizeof f->idle, .json = "{\"status\": \"idle\"}"};
   f->status.struct_size = sizeof f->status;
@@ -63,7 +70,7 @@ static void tear_down(fixture *f) {
   maquette_subscription_destroy(f->pulled);
   maquette_model_destroy(f->model), maquette_model_destroy(f->untrained);
   maquette_dataset_destroy(f->dataset), maquette_dataset_destroy(f->scratch);
-  maquette_store_destroy(f->store);
+  maquette_dataset_destroy(f->numbers), maquette_store_destroy(f->store);
   rows_free(f->rows);
 }
 
@@ -88,6 +95,8 @@ typedef struct function {
   X(store_open, "II", (P(0, "memory:"), P(1, (maquette_store **)&f->out.handle), e))                                  \
   X(dataset_open, "HII", (H(0, f->store), P(1, "other"), P(2, (maquette_dataset **)&f->out.handle), e))               \
   X(dataset_append, "HI-", (H(0, f->scratch), P(1, &f->rows.matrix), P(2, f->rows.y), e))                             \
+  X(dataset_append_targets, "HII", (H(0, f->numbers), P(1, &f->rows.matrix), P(2, &f->column), e))                    \
+  X(dataset_targets, "HI", (H(0, f->numbers), P(1, &f->shape), e))                                                    \
   X(dataset_create, "HI-", (H(0, f->scratch), P(1, "{\"x\": [1, 2, 3, 4]}"), P(2, &f->out.text), e))                  \
   X(dataset_get, "HII", (H(0, f->dataset), P(1, f->id), P(2, &f->out.text), e))                                       \
   X(dataset_find, "H-I", (H(0, f->dataset), P(1, "{}"), P(2, &f->out.text), e))                                       \
@@ -105,12 +114,15 @@ typedef struct function {
   X(model_train, "HH-", (H(0, f->model), H(1, f->dataset), P(2, f->dataset), e))                                      \
   X(model_train_matrix, "HIIII",                                                                                      \
     (H(0, f->model), P(1, &f->rows.matrix), P(2, f->rows.y), P(3, &f->rows.matrix), P(4, f->rows.y), e))              \
+  X(model_train_source, "HI-", (H(0, f->model), P(1, &f->source), P(2, &f->source), MAQUETTE_TRAIN_FRESH, e))         \
+  X(model_cancel_keeping, "H", (H(0, f->model), MAQUETTE_KEEP_BEST, e))                                               \
   X(model_wait, "H", (H(0, f->model), MAQUETTE_FOREVER, e))                                                           \
   X(model_clone, "HI", (H(0, f->model), P(1, (maquette_model **)&f->out.handle), e))                                  \
   X(model_feature_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                             \
   X(model_output_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                              \
   X(model_predict, "HII", (H(0, f->model), P(1, &f->rows.matrix), P(2, &f->all_out), e))                              \
   X(model_predict_json, "HII", (H(0, f->model), P(1, &f->one), P(2, &f->out.text), e))                                \
+  X(model_attributes, "HI", (H(0, f->model), P(1, &f->out.text), e))                                                  \
   X(model_label_count, "HI", (H(0, f->model), P(1, &f->out.number), e))                                               \
   X(model_label, "HI", (H(0, f->model), 0, P(1, &f->out.text), e))                                                    \
   X(model_labels, "HI", (H(0, f->model), P(1, &f->out.text), e))                                                      \

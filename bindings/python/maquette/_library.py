@@ -70,6 +70,33 @@ class RawTrainingStatus(Structure):
     )
 
 
+class Rows(Structure):
+    """`maquette_rows`: rows to learn from."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("features", POINTER(Matrix)),
+        ("labels", c_void_p),
+        ("targets", POINTER(Matrix)),
+    )
+
+
+RowsFunction = CFUNCTYPE(c_int32, c_void_p, c_int64, c_int64, POINTER(Rows))
+
+
+class Source(Structure):
+    """`maquette_source`: where a training takes its rows from."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("dataset", c_void_p),
+        ("rows", POINTER(Rows)),
+        ("read", RowsFunction),
+        ("user_data", c_void_p),
+        ("destroy", CFUNCTYPE(None, c_void_p)),
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Functions
 # ---------------------------------------------------------------------------------------------------------------------
@@ -96,6 +123,7 @@ codes_out = c_void_p  # int32_t *, the address of an array
 matrix = POINTER(Matrix)
 event = POINTER(Event)
 training_status = POINTER(RawTrainingStatus)
+source = POINTER(Source)
 
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     # Status and errors
@@ -128,6 +156,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_dataset_open": (status, [handle, text, handle_out, error_out]),
     "maquette_dataset_destroy": (None, [handle]),
     "maquette_dataset_append": (status, [handle, matrix, texts, error_out]),
+    "maquette_dataset_append_targets": (status, [handle, matrix, matrix, error_out]),
     "maquette_dataset_create": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_get": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_remove": (status, [handle, text, text_out, error_out]),
@@ -137,6 +166,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_dataset_distinct": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_shape": (status, [handle, int64_out, int64_out, error_out]),
     "maquette_dataset_read": (status, [handle, matrix, codes_out, text_out, error_out]),
+    "maquette_dataset_targets": (status, [handle, matrix, error_out]),
     "maquette_dataset_counts": (handle, [handle]),
     "maquette_dataset_changes": (handle, [handle]),
     # Models
@@ -151,6 +181,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_event_training_status": (status, [event, training_status, error_out]),
     "maquette_model_train": (status, [handle, handle, handle, error_out]),
     "maquette_model_train_matrix": (status, [handle, matrix, texts, matrix, texts, error_out]),
+    "maquette_model_train_source": (status, [handle, source, source, c_int32, error_out]),
+    "maquette_model_cancel_keeping": (status, [handle, c_int32, error_out]),
     "maquette_model_wait": (status, [handle, c_int64, error_out]),
     "maquette_model_cancel": (status, [handle]),
     "maquette_model_reset": (status, [handle, error_out]),
@@ -159,6 +191,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_output_count": (status, [handle, int64_out, error_out]),
     "maquette_model_predict": (status, [handle, matrix, matrix, error_out]),
     "maquette_model_predict_json": (status, [handle, matrix, text_out, error_out]),
+    "maquette_model_attributes": (status, [handle, text_out, error_out]),
+    "maquette_model_attribute": (status, [handle, text, matrix, error_out]),
     "maquette_model_label_count": (status, [handle, int64_out, error_out]),
     "maquette_model_label": (status, [handle, c_int64, text_out, error_out]),
     "maquette_model_labels": (status, [handle, text_out, error_out]),

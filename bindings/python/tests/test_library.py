@@ -71,6 +71,8 @@ def test_every_declared_function_is_set_on_the_library() -> None:
         ("maquette_matrix", _library.Matrix),
         ("maquette_event", _library.Event),
         ("maquette_training_status", _library.RawTrainingStatus),
+        ("maquette_rows", _library.Rows),
+        ("maquette_source", _library.Source),
     ],
 )
 def test_a_struct_lies_in_memory_as_the_compiler_lays_it(struct: str, declared: type[ctypes.Structure]) -> None:
