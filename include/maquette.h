@@ -453,8 +453,9 @@ maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
 /** The parameters of a kind, enough to build a form from.
  *  @param kind e.g. "mlp-classifier".
  *  @param[out] schema {"kind", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
- *              "values", "default", "description"}, …]}, yours to free. `type`: integer, number, integers, choice;
- *              `minimum` and `maximum` where there are any; `maximumCount` for a list; `values` for a choice.
+ *              "values", "default", "description"}, …]}, yours to free. `type`: boolean, integer, number, integers,
+ *              choice, or classWeights (a choice, or an object of labels and numbers); `minimum` and `maximum` where
+ *              there are any; `maximumCount` for a list; `values` for a choice.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_schema(const char *kind, char **schema, maquette_error **error);
@@ -502,7 +503,8 @@ maquette_status maquette_model_parameter(const maquette_model *model, const char
  *      {"status": "idle"}
  *      {"status": "start", "epochs": 20}
  *      {"status": "epoch", "epoch": 1, "epochs": 20,
- *       "data": {"loss": 1.1, "accuracy": 0.6, "lossVal": 0.7, "accuracyVal": 0.8}}           one for each epoch
+ *       "data": {"loss": 1.1, "accuracy": 0.6, "lossVal": 0.7, "accuracyVal": 0.8}}           one for each epoch;
+ *                    of mlp-regressor: meanAbsoluteError, meanAbsoluteErrorVal instead of accuracy…
  *      {"status": "success", "data": {"loss": [1.1, …], "accuracy": […], …}}                  a value for each epoch
  *      {"status": "error", "data": {"error": "…", "code": 24}}
  *      {"status": "cancelled", "epoch": 7, "epochs": 20}

@@ -72,6 +72,117 @@ INLINE vf max_across(vf a) {
 }
 INLINE _Bool any(vi mask) { return __builtin_reduce_or(mask) != 0; }
 
+/* ---- Activations ---------------------------------------------------------------------------------------- */
+
+/* e^x = 2^n e^r with |r| <= ln 2 / 2. The polynomial is Taylor's of degree 7: what it leaves out is below 2^-27.
+ * ln 2 is taken away in two pieces, the first short enough that n times it is exact. */
+INLINE vf exponential_of(vf x) {
+  x = x > splat(89.0f) ? splat(89.0f) : x;
+  x = x < splat(-104.5f) ? splat(-104.5f) : x;
+  /* Adding 1.5 * 2^23 rounds to the nearest whole number and leaves it in the low bits. */
+  const vf shift = splat(0x1.8p23f);
+  vf shifted = multiply_add(x, splat(1.44269504f), shift);
+  vf n = shifted - shift;
+  vf r = multiply_add(n, splat(-0.693359375f), x);
+  r = multiply_add(n, splat(2.12194440e-4f), r);
+  /* By pairs, not one after the other: half as long to wait for. */
+  vf square = r * r;
+  vf high_terms = multiply_add(splat(1.0f / 5040), r, splat(1.0f / 720));
+  vf middle_terms = multiply_add(splat(1.0f / 120), r, splat(1.0f / 24));
+  vf low_terms = multiply_add(splat(1.0f / 6), r, splat(0.5f));
+  high_terms = multiply_add(high_terms, square, middle_terms);
+  high_terms = multiply_add(high_terms, square, low_terms);
+  vf p = multiply_add(high_terms, square, r) + splat(1);
+  /* 2^n in two factors: n reaches from -151 to 128. */
+  vi whole = __builtin_bit_cast(vi, shifted) - __builtin_bit_cast(vi, shift);
+  vi half = whole >> 1;
+  vf low = __builtin_bit_cast(vf, (half + 127) << 23);
+  vf high = __builtin_bit_cast(vf, (whole - half + 127) << 23);
+  return p * low * high;
+}
+
+/* 1 / (1 + e^-x) */
+INLINE vf sigmoid_of(vf x) { return splat(1) / (splat(1) + exponential_of(-x)); }
+
+/* Near zero x + x^3 P(x^2), with the polynomial of the Cephes library (Moshier, 1989), since 1 - 2 / (e^2x + 1) has no
+ * digits left there. */
+INLINE vf tanh_of(vf x) {
+  const vi sign = (vi)(int32_t)0x80000000;
+  vf magnitude = __builtin_bit_cast(vf, __builtin_bit_cast(vi, x) & ~sign);
+  vf far = splat(1) - splat(2) / (exponential_of(magnitude + magnitude) + splat(1));
+  far = __builtin_bit_cast(vf, __builtin_bit_cast(vi, far) | (__builtin_bit_cast(vi, x) & sign));
+  vf square = x * x;
+  vf p = multiply_add(splat(-5.70498872745e-3f), square, splat(2.06390887954e-2f));
+  p = multiply_add(p, square, splat(-5.37397155531e-2f));
+  p = multiply_add(p, square, splat(1.33314422036e-1f));
+  p = multiply_add(p, square, splat(-3.33332819422e-1f));
+  vf near = multiply_add(p * square, x, x);
+  return magnitude < splat(0.625f) ? near : far;
+}
+
+/* tanh or sigmoid in place of each y; padding stays zero. ReLU is part of the product. */
+INLINE void activate(float *y, ptrdiff_t rows, ptrdiff_t outputs, int32_t activation) {
+  const ptrdiff_t stride = maquette_stride(outputs);
+  for (ptrdiff_t row = 0; row < rows; row++, y += stride) {
+    for (ptrdiff_t at = 0; at < stride; at += LANES) {
+      vf value = load(y + at);
+      value = activation == MAQUETTE_TANH ? tanh_of(value) : sigmoid_of(value);
+      if (at + LANES > outputs) value = lane_numbers() < (vi)(int32_t)(outputs - at) ? value : splat(0);
+      store(y + at, value);
+    }
+  }
+}
+
+INLINE _Bool is_curved(int32_t activation) { return activation == MAQUETTE_TANH || activation == MAQUETTE_SIGMOID; }
+
+static void activate_rows(float *y, ptrdiff_t rows, ptrdiff_t outputs, int32_t activation) {
+  if (is_curved(activation)) activate(y, rows, outputs, activation);
+}
+
+/* dx *= f'(x), where a * scale = f(x). */
+static void curve_backward(float *dx, const float *a, ptrdiff_t count, int32_t activation, float scale) {
+  const vf factor = splat(scale);
+  for (ptrdiff_t i = 0; i < count; i += LANES) {
+    vf y = load(a + i) * factor;
+    vf slope = activation == MAQUETTE_TANH ? splat(1) - y * y : y - y * y;
+    store(dx + i, load(dx + i) * slope);
+  }
+}
+
+typedef uint32_t vu __attribute__((ext_vector_type(LANES)));
+
+/* A good mixing of 32 bits: Wellons, "Prospecting for hash functions", 2018. */
+INLINE vu mixed(vu h) {
+  h = (h ^ (h >> 16)) * (vu)0x7feb352du;
+  h = (h ^ (h >> 15)) * (vu)0x846ca68bu;
+  return h ^ (h >> 16);
+}
+
+static void drop_out(float *y, ptrdiff_t count, const maquette_dropout *dropout, ptrdiff_t first) {
+  const vu low = (vu)(uint32_t)dropout->key, high = (vu)(uint32_t)(dropout->key >> 32);
+  const vu threshold = (vu)dropout->threshold;
+  const vf scale = splat(dropout->scale);
+  vu index = __builtin_bit_cast(vu, lane_numbers()) + (vu)(uint32_t)first;
+  for (ptrdiff_t i = 0; i < count; i += LANES, index += (vu)(uint32_t)LANES) {
+    vu drawn = mixed(mixed(index + low) ^ high);
+    store(y + i, drawn >= threshold ? load(y + i) * scale : splat(0));
+  }
+}
+
+/* y = (x - mean) * inverse */
+INLINE void scale_row(const maquette_scaling *scaling, const float *x, ptrdiff_t columns, float *y) {
+  ptrdiff_t i = 0;
+  for (; i + LANES <= columns; i += LANES) {
+    store(y + i, (load(x + i) - load(scaling->mean + i)) * load(scaling->inverse + i));
+  }
+  for (; i < columns; i++) y[i] = (x[i] - scaling->mean[i]) * scaling->inverse[i];
+}
+
+static void scale_rows(const maquette_scaling *scaling, const float *x, ptrdiff_t x_stride, ptrdiff_t rows,
+                       ptrdiff_t columns, float *y, ptrdiff_t y_stride) {
+  for (ptrdiff_t row = 0; row < rows; row++) scale_row(scaling, x + row * x_stride, columns, y + row * y_stride);
+}
+
 /* ---- Products ------------------------------------------------------------------------------------------- */
 
 /* into[r][v] += sum over k of x[r * x_row + k * x_step] * w[k * w_step + v * w_next], k in order. */
@@ -114,7 +225,7 @@ INLINE void forward_tile(const int rows, const int vectors, const maquette_layer
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) {
       vf value = total[r * vectors + v];
-      if (layer->relu) value = max_of(splat(0), value);
+      if (layer->activation == MAQUETTE_RELU) value = max_of(splat(0), value);
       store(y + r * stride + column + v * LANES, value);
     }
   }
@@ -169,7 +280,7 @@ INLINE void forward_row_tile(const int parts, const int vectors, const maquette_
   }
   UNROLL for (int v = 0; v < vectors; v++) {
     vf value = total[v];
-    if (layer->relu) value = max_of(splat(0), value);
+    if (layer->activation == MAQUETTE_RELU) value = max_of(splat(0), value);
     store(y + column + v * LANES, value);
   }
 }
@@ -210,6 +321,7 @@ static void dense_forward(const maquette_layer *layer, const float *x, ptrdiff_t
     }
   }
   if (rows % 2 == 1) forward_row(layer, x + (rows - 1) * x_stride, y + (rows - 1) * stride);
+  if (is_curved(layer->activation)) activate(y, rows, layer->outputs, layer->activation);
 }
 
 /* The transpose of 16 x 16 floats in registers. */
@@ -328,49 +440,70 @@ static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t out
   }
 }
 
-/* ---- Gradient and Adam ---------------------------------------------------------------------------------- */
+/* ---- Gradient and step ---------------------------------------------------------------------------------- */
 
+/* `rule` is a constant where this is inlined. */
 typedef struct {
-  vf beta1, beta2, epsilon, step;
-} adam_vectors;
+  vf beta1, beta2, epsilon, step, decay;
+} step_vectors;
 
-INLINE adam_vectors adam_splat(const maquette_adam *adam) {
-  return (adam_vectors){splat(adam->beta1), splat(adam->beta2), splat(adam->epsilon), splat(adam->step)};
+enum { WRITE = -1, ADAM = MAQUETTE_ADAM, SGD = MAQUETTE_SGD, DECAYING_ADAM };
+
+INLINE step_vectors step_splat(const maquette_optimizer *optimizer) {
+  return (step_vectors){splat(optimizer->beta1), splat(optimizer->beta2), splat(optimizer->epsilon),
+                        splat(optimizer->step), splat(optimizer->decay)};
 }
 
-INLINE void adam_vector(float *weights, float *first, float *second, vf gradient, const adam_vectors *adam) {
+INLINE void step_vector(const int rule, float *weights, float *first, float *second, vf gradient,
+                        const step_vectors *by) {
   /* Adding and taking away 2^-80 rounds what is below 1e-31 to zero: the moments of a unit that has died would
    * otherwise decay into subnormal numbers, on which many processors are a hundred times slower. */
   const vf quantum = splat(0x1p-80f);
-  vf m = multiply_add(load(first), adam->beta1, quantum) + gradient - quantum;
-  vf v = multiply_add(gradient, gradient, multiply_add(load(second), adam->beta2, quantum)) - quantum;
+  if (rule != ADAM) gradient = multiply_add(by->decay, load(weights), gradient);
+  vf m = multiply_add(load(first), by->beta1, quantum) + gradient - quantum;
   store(first, m);
+  if (rule == SGD) {
+    store(weights, multiply_add(-by->step, m, load(weights)));
+    return;
+  }
+  vf v = multiply_add(gradient, gradient, multiply_add(load(second), by->beta2, quantum)) - quantum;
   store(second, v);
-  vf direction = m / (__builtin_elementwise_sqrt(v) + adam->epsilon);
-  store(weights, multiply_add(-adam->step, direction, load(weights)));
+  vf direction = m / (__builtin_elementwise_sqrt(v) + by->epsilon);
+  store(weights, multiply_add(-by->step, direction, load(weights)));
 }
 
-static void adam_step(float *weights, float *first, float *second, const float *gradient, ptrdiff_t count,
-                      const maquette_adam *adam) {
-  const adam_vectors vectors = adam_splat(adam);
+INLINE void step_by(const int rule, float *weights, float *first, float *second, const float *gradient,
+                    ptrdiff_t count, const maquette_optimizer *optimizer) {
+  const step_vectors by = step_splat(optimizer);
   for (ptrdiff_t i = 0; i < count; i += LANES) {
-    adam_vector(weights + i, first + i, second + i, load(gradient + i), &vectors);
+    step_vector(rule, weights + i, first + i, second + i, load(gradient + i), &by);
   }
 }
 
-/* The gradient of `rows` rows of the weights by `vectors` columns of 16: written to dw, or used by Adam. */
-INLINE void gradient_tile(const int rows, const int vectors, const float *x, ptrdiff_t x_stride, const float *dy,
+static void optimizer_step(float *weights, float *first, float *second, const float *gradient, ptrdiff_t count,
+                           const maquette_optimizer *optimizer) {
+  if (optimizer->rule == MAQUETTE_SGD) {
+    step_by(SGD, weights, first, second, gradient, count, optimizer);
+  } else if (optimizer->decay != 0) {
+    step_by(DECAYING_ADAM, weights, first, second, gradient, count, optimizer);
+  } else {
+    step_by(ADAM, weights, first, second, gradient, count, optimizer);
+  }
+}
+
+/* The gradient of `rows` rows of the weights by `vectors` columns of 16: written to dw, or used for the step. */
+INLINE void gradient_tile(const int rule, const int rows, const int vectors, const float *x, ptrdiff_t x_stride, const float *dy,
                           ptrdiff_t stride, ptrdiff_t depth, float *dw, const maquette_trained *layer,
-                          ptrdiff_t at, const adam_vectors *adam) {
+                          ptrdiff_t at, const step_vectors *by) {
   vf sum[TILE_ROWS * TILE_VECTORS];
   UNROLL for (int i = 0; i < rows * vectors; i++) sum[i] = splat(0);
   multiply_tile(rows, vectors, sum, x, 1, x_stride, dy, stride, LANES, depth);
   UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vectors; v++) {
       ptrdiff_t to = at + r * stride + v * LANES;
-      if (adam) {
-        adam_vector(layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[r * vectors + v],
-                    adam);
+      if (rule != WRITE) {
+        step_vector(rule, layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[r * vectors + v],
+                    by);
       } else {
         store(dw + to, sum[r * vectors + v]);
       }
@@ -379,23 +512,23 @@ INLINE void gradient_tile(const int rows, const int vectors, const float *x, ptr
 }
 
 /* `inputs` rows of the weights across all columns: memory is walked in its order, and dy stays in the cache. */
-INLINE void gradient_rows(const int inputs, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+INLINE void gradient_rows(const int rule, const int inputs, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
                           ptrdiff_t rows, float *dw, const maquette_trained *layer, ptrdiff_t at,
-                          const adam_vectors *adam) {
+                          const step_vectors *by) {
   ptrdiff_t column = 0;
   for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
-    gradient_tile(inputs, TILE_VECTORS, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+    gradient_tile(rule, inputs, TILE_VECTORS, x, x_stride, dy + column, stride, rows, dw, layer, at + column, by);
   }
   for (; column < stride; column += LANES) {
-    gradient_tile(inputs, 1, x, x_stride, dy + column, stride, rows, dw, layer, at + column, adam);
+    gradient_tile(rule, inputs, 1, x, x_stride, dy + column, stride, rows, dw, layer, at + column, by);
   }
 }
 
 /* Mini-batches of eight rows, the usual ones: their part of dy stays in registers, and every vector of weights is
  * finished before the next begins. Only so do roots and divisions, which keep one unit busy for long, overlap with
  * the products of the vectors that follow. The same sums as in gradient_tile. */
-INLINE void update_columns(const int vectors, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
-                           ptrdiff_t column, const maquette_trained *layer, const adam_vectors *adam) {
+INLINE void update_columns(const int rule, const int vectors, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                           ptrdiff_t column, const maquette_trained *layer, const step_vectors *by) {
   vf above[EIGHT * TILE_VECTORS];
   UNROLL for (int row = 0; row < EIGHT; row++) {
     UNROLL for (int v = 0; v < vectors; v++) above[row * vectors + v] = load(dy + row * stride + column + v * LANES);
@@ -409,48 +542,52 @@ INLINE void update_columns(const int vectors, const float *x, ptrdiff_t x_stride
     }
     UNROLL for (int v = 0; v < vectors; v++) {
       ptrdiff_t to = input * stride + column + v * LANES;
-      adam_vector(layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[v], adam);
+      step_vector(rule, layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum[v], by);
     }
   }
 }
 
-INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
+INLINE void gradient(const int rule, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                      ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
-                     const adam_vectors *adam) {
+                     const step_vectors *by) {
   const ptrdiff_t stride = maquette_stride(outputs);
   ptrdiff_t input = 0;
-  if (adam && stride >= 256 && stride <= WIDEST) {
+  if (rule != WRITE && stride >= 256 && stride <= WIDEST) {
     /* Weights and moments of a wide layer come from further away: read them as three streams, not as 3 x 8. */
     float part[TILE_ROWS * WIDEST] __attribute__((aligned(64)));
     for (; input + TILE_ROWS <= inputs; input += TILE_ROWS) {
-      gradient_rows(TILE_ROWS, x + input, x_stride, dy, stride, rows, part, layer, 0, NULL);
+      gradient_rows(WRITE, TILE_ROWS, x + input, x_stride, dy, stride, rows, part, layer, 0, NULL);
       for (ptrdiff_t i = 0; i < TILE_ROWS * stride; i += LANES) {
         ptrdiff_t at = input * stride + i;
-        adam_vector(layer->weights + at, layer->weights_first + at, layer->weights_second + at, load(part + i), adam);
+        step_vector(rule, layer->weights + at, layer->weights_first + at, layer->weights_second + at, load(part + i), by);
       }
     }
   }
-  if (adam && TILE_ROWS >= EIGHT && rows == EIGHT && stride < 256) {
+  if (rule != WRITE && TILE_ROWS >= EIGHT && rows == EIGHT && stride < 256) {
     ptrdiff_t column = 0;
     for (; column + TILE_VECTORS * LANES <= stride; column += TILE_VECTORS * LANES) {
-      update_columns(TILE_VECTORS, x, x_stride, dy, stride, column, layer, adam);
+      update_columns(rule, TILE_VECTORS, x, x_stride, dy, stride, column, layer, by);
     }
-    for (; column < stride; column += LANES) update_columns(1, x, x_stride, dy, stride, column, layer, adam);
+    for (; column < stride; column += LANES) update_columns(rule, 1, x, x_stride, dy, stride, column, layer, by);
     input = inputs;
   }
   /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
-  const int tile = adam && TILE_ROWS > 4 ? 4 : TILE_ROWS;
+  const int tile = rule != WRITE && TILE_ROWS > 4 ? 4 : TILE_ROWS;
   for (; input + tile <= inputs; input += tile) {
-    gradient_rows(tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+    gradient_rows(rule, tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, by);
   }
   for (; input < inputs; input++) {
-    gradient_rows(1, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, adam);
+    gradient_rows(rule, 1, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, by);
   }
+  if (rule != WRITE && layer->bias == NULL) return;
+  /* The bias is not decayed. */
+  step_vectors plain = rule == WRITE ? (step_vectors){0} : *by;
+  plain.decay = splat(0);
   for (ptrdiff_t at = 0; at < stride; at += LANES) {
     vf sum = splat(0);
     for (ptrdiff_t row = 0; row < rows; row++) sum += load(dy + row * stride + at);
-    if (adam) {
-      adam_vector(layer->bias + at, layer->bias_first + at, layer->bias_second + at, sum, adam);
+    if (rule != WRITE) {
+      step_vector(rule, layer->bias + at, layer->bias_first + at, layer->bias_second + at, sum, &plain);
     } else {
       store(db + at, sum);
     }
@@ -459,43 +596,22 @@ INLINE void gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdif
 
 static void dense_gradient(const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                            ptrdiff_t outputs, float *dw, float *db) {
-  gradient(x, x_stride, dy, rows, inputs, outputs, dw, db, NULL, NULL);
+  gradient(WRITE, x, x_stride, dy, rows, inputs, outputs, dw, db, NULL, NULL);
 }
 
 static void dense_update(const maquette_trained *layer, const float *x, ptrdiff_t x_stride, const float *dy,
-                         ptrdiff_t rows, const maquette_adam *adam) {
-  const adam_vectors vectors = adam_splat(adam);
-  gradient(x, x_stride, dy, rows, layer->inputs, layer->outputs, NULL, NULL, layer, &vectors);
+                         ptrdiff_t rows, const maquette_optimizer *optimizer) {
+  const step_vectors by = step_splat(optimizer);
+  if (optimizer->rule == MAQUETTE_SGD) {
+    gradient(SGD, x, x_stride, dy, rows, layer->inputs, layer->outputs, NULL, NULL, layer, &by);
+  } else if (optimizer->decay != 0) {
+    gradient(DECAYING_ADAM, x, x_stride, dy, rows, layer->inputs, layer->outputs, NULL, NULL, layer, &by);
+  } else {
+    gradient(ADAM, x, x_stride, dy, rows, layer->inputs, layer->outputs, NULL, NULL, layer, &by);
+  }
 }
 
 /* ---- Softmax and losses --------------------------------------------------------------------------------- */
-
-/* e^x = 2^n e^r with |r| <= ln 2 / 2. The polynomial is Taylor's of degree 7: what it leaves out is below 2^-27.
- * ln 2 is taken away in two pieces, the first short enough that n times it is exact. */
-INLINE vf exponential_of(vf x) {
-  x = x > splat(89.0f) ? splat(89.0f) : x;
-  x = x < splat(-104.5f) ? splat(-104.5f) : x;
-  /* Adding 1.5 * 2^23 rounds to the nearest whole number and leaves it in the low bits. */
-  const vf shift = splat(0x1.8p23f);
-  vf shifted = multiply_add(x, splat(1.44269504f), shift);
-  vf n = shifted - shift;
-  vf r = multiply_add(n, splat(-0.693359375f), x);
-  r = multiply_add(n, splat(2.12194440e-4f), r);
-  /* By pairs, not one after the other: half as long to wait for. */
-  vf square = r * r;
-  vf high_terms = multiply_add(splat(1.0f / 5040), r, splat(1.0f / 720));
-  vf middle_terms = multiply_add(splat(1.0f / 120), r, splat(1.0f / 24));
-  vf low_terms = multiply_add(splat(1.0f / 6), r, splat(0.5f));
-  high_terms = multiply_add(high_terms, square, middle_terms);
-  high_terms = multiply_add(high_terms, square, low_terms);
-  vf p = multiply_add(high_terms, square, r) + splat(1);
-  /* 2^n in two factors: n reaches from -151 to 128. */
-  vi whole = __builtin_bit_cast(vi, shifted) - __builtin_bit_cast(vi, shift);
-  vi half = whole >> 1;
-  vf low = __builtin_bit_cast(vf, (half + 127) << 23);
-  vf high = __builtin_bit_cast(vf, (whole - half + 127) << 23);
-  return p * low * high;
-}
 
 static void exponential(const float *x, float *y, ptrdiff_t count) {
   ptrdiff_t i = 0;
@@ -627,20 +743,32 @@ INLINE void cross_entropy_rows(float *y, ptrdiff_t rows, ptrdiff_t stride, ptrdi
   loss->measured += (double)hits;
 }
 
-static void cross_entropy(float *y, ptrdiff_t rows, ptrdiff_t classes, const int32_t *labels, float scale,
-                          maquette_loss *loss) {
-  if (rows > 0) cross_entropy_rows(y, rows, maquette_stride(classes), classes, labels, scale, loss);
+static void cross_entropy(float *y, ptrdiff_t rows, ptrdiff_t classes, const int32_t *labels, const float *weights,
+                          float scale, maquette_loss *loss) {
+  const ptrdiff_t stride = maquette_stride(classes);
+  if (weights == NULL) {
+    if (rows > 0) cross_entropy_rows(y, rows, stride, classes, labels, scale, loss);
+    return;
+  }
+  for (ptrdiff_t row = 0; row < rows; row++) {
+    const float weight = weights[labels[row]];
+    maquette_loss one = {0, 0};
+    cross_entropy_rows(y + row * stride, 1, stride, classes, labels + row, scale * weight, &one);
+    loss->loss += (double)weight * one.loss;
+    loss->measured += one.measured;
+  }
 }
 
 static void squared_error(float *y, ptrdiff_t rows, ptrdiff_t outputs, const float *targets, ptrdiff_t target_stride,
-                          float scale, maquette_loss *loss) {
+                          const float *units, float scale, maquette_loss *loss) {
   const ptrdiff_t stride = maquette_stride(outputs);
   double squares = 0, absolutes = 0;
   for (ptrdiff_t row = 0; row < rows; row++) {
     for (ptrdiff_t i = 0; i < outputs; i++) {
       float error = y[row * stride + i] - targets[row * target_stride + i];
-      squares += (double)error * (double)error;
-      absolutes += fabs((double)error);
+      double measured = units ? (double)error * (double)units[i] : (double)error;
+      squares += measured * measured;
+      absolutes += fabs(measured);
       y[row * stride + i] = 2 * error * scale;
     }
   }
@@ -650,14 +778,21 @@ static void squared_error(float *y, ptrdiff_t rows, ptrdiff_t outputs, const flo
 
 /* ---- A row through a network ---------------------------------------------------------------------------- */
 
-static _Bool network(const maquette_layer *layers, ptrdiff_t count, _Bool softmax, const float *x, float *y) {
+static _Bool network(const maquette_layer *layers, ptrdiff_t count, _Bool softmax, const maquette_scaling *scaling,
+                     const float *x, float *y) {
   float scratch[2][WIDEST] __attribute__((aligned(64)));
   for (ptrdiff_t i = 0; i < count; i++) {
-    if (layers[i].outputs > WIDEST) return 0;
+    if (layers[i].outputs > WIDEST || layers[i].inputs > (scaling ? WIDEST : PTRDIFF_MAX)) return 0;
+  }
+  if (scaling && count > 0) {
+    scale_row(scaling, x, layers[0].inputs, scratch[1]);
+    x = scratch[1];
   }
   for (ptrdiff_t i = 0; i < count; i++) {
-    forward_row(&layers[i], x, scratch[i % 2]);
-    x = scratch[i % 2];
+    float *to = scratch[i % 2];
+    forward_row(&layers[i], x, to);
+    if (is_curved(layers[i].activation)) activate(to, 1, layers[i].outputs, layers[i].activation);
+    x = to;
   }
   if (count == 0) return 1;
   float *last = scratch[(count - 1) % 2];
@@ -873,7 +1008,11 @@ const maquette_kernels VARIANT = {
     .dense_backward = dense_backward,
     .dense_gradient = dense_gradient,
     .dense_update = dense_update,
-    .adam = adam_step,
+    .activate = activate_rows,
+    .curve_backward = curve_backward,
+    .drop_out = drop_out,
+    .scale = scale_rows,
+    .step = optimizer_step,
     .softmax = softmax,
     .cross_entropy = cross_entropy,
     .squared_error = squared_error,

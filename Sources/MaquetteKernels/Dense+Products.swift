@@ -24,23 +24,23 @@ extension Dense {
     into y: UnsafeMutablePointer<Float>, using variant: KernelVariant = .best
   ) {
     if usesProducts(rows: rows, inputs: layer.inputs, outputs: layer.outputs, variant: variant) {
-      forwardByProduct(layer, x: x, xStride: xStride, rows: rows, into: y)
+      forwardByProduct(layer, x: x, xStride: xStride, rows: rows, into: y, using: variant)
     } else {
       forward(layer, x: x, xStride: xStride, rows: rows, into: y, using: variant)
     }
   }
 
-  /// ``update(_:x:xStride:dy:rows:adam:using:)`` by the faster path, equal but for rounding.
+  /// ``update(_:x:xStride:dy:rows:optimizer:using:)`` by the faster path, equal but for rounding.
   ///
   /// - Parameter scratch: room for the gradient of the weights and the bias, (inputs + 1) × stride floats; may be
   ///   nil unless ``usesProducts(rows:inputs:outputs:variant:)``, and then keeps to the kernels.
   package static func updateInTraining(
     _ layer: TrainedLayer, x: UnsafePointer<Float>, xStride: Int, dy: UnsafePointer<Float>, rows: Int,
-    adam: Adam, scratch: UnsafeMutablePointer<Float>?, using variant: KernelVariant = .best
+    optimizer: Optimizer, scratch: UnsafeMutablePointer<Float>?, using variant: KernelVariant = .best
   ) {
     let (inputs, outputs) = (layer.layer.inputs, layer.layer.outputs)
     guard let scratch, usesProducts(rows: rows, inputs: inputs, outputs: outputs, variant: variant) else {
-      update(layer, x: x, xStride: xStride, dy: dy, rows: rows, adam: adam, using: variant)
+      update(layer, x: x, xStride: xStride, dy: dy, rows: rows, optimizer: optimizer, using: variant)
       return
     }
     let stride = stride(of: outputs)
@@ -48,17 +48,19 @@ extension Dense {
     gradientByProduct(
       x: x, xStride: xStride, dy: dy, rows: rows, inputs: inputs, outputs: outputs, dw: scratch, db: bias,
       using: variant)
-    adam.apply(
+    optimizer.apply(
       to: layer.layer.weights, first: layer.layer.weights_first, second: layer.layer.weights_second,
       gradient: scratch, count: inputs * stride, using: variant)
-    adam.apply(
-      to: layer.layer.bias, first: layer.layer.bias_first, second: layer.layer.bias_second, gradient: bias,
-      count: stride, using: variant)
+    if let values = layer.layer.bias, let first = layer.layer.bias_first, let second = layer.layer.bias_second
+    {
+      optimizer.withoutDecay.apply(
+        to: values, first: first, second: second, gradient: bias, count: stride, using: variant)
+    }
   }
 
   package static func forwardByProduct(
     _ layer: DenseLayer, x: UnsafePointer<Float>, xStride: Int, rows: Int,
-    into y: UnsafeMutablePointer<Float>
+    into y: UnsafeMutablePointer<Float>, using variant: KernelVariant = .best
   ) {
     OpenBLAS.prepare()
     let stride = layer.stride
@@ -72,10 +74,11 @@ extension Dense {
         let into = UnsafeMutableRawPointer(y + column)
         var value = into.loadUnaligned(as: SIMD16<Float>.self)
         value += UnsafeRawPointer(bias + column).loadUnaligned(as: SIMD16<Float>.self)
-        if layer.layer.relu != 0 { value.replace(with: 0, where: value .< 0) }
+        if layer.layer.activation == Activation.relu.code { value.replace(with: 0, where: value .< 0) }
         into.storeBytes(of: value, as: SIMD16<Float>.self)
       }
     }
+    variant.table.pointee.activate(y, rows, layer.outputs, layer.layer.activation)
   }
 
   package static func gradientByProduct(

@@ -1,6 +1,6 @@
 internal import CMaquetteKernels
 
-/// A dense layer's parameters in borrowed memory: y = x W + b, with max(0, y) after it if `relu`.
+/// A dense layer's parameters in borrowed memory: y = f(x W + b).
 ///
 /// Weights are row-major, `inputs` rows of ``stride`` floats; the bias has `stride` floats. The columns from
 /// `outputs` to `stride` are padding, zero, in these and in every matrix of activations or gradients.
@@ -8,10 +8,11 @@ package struct DenseLayer {
   let layer: maquette_layer
 
   package init(
-    weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, inputs: Int, outputs: Int, relu: Bool
+    weights: UnsafePointer<Float>, bias: UnsafePointer<Float>, inputs: Int, outputs: Int,
+    activation: Activation
   ) {
     layer = maquette_layer(
-      weights: weights, bias: bias, inputs: inputs, outputs: outputs, relu: relu ? 1 : 0)
+      weights: weights, bias: bias, inputs: inputs, outputs: outputs, activation: activation.code)
   }
 
   package var inputs: Int { layer.inputs }
@@ -19,7 +20,7 @@ package struct DenseLayer {
   package var stride: Int { Dense.stride(of: layer.outputs) }
 }
 
-/// The parameters of a layer in training, in borrowed memory, with Adam's two moments of each; laid out as
+/// The parameters of a layer in training, in borrowed memory, with two moments of each; laid out as
 /// ``DenseLayer`` says, the moments zero at first.
 package struct TrainedLayer {
   let layer: maquette_trained
@@ -70,15 +71,15 @@ package enum Dense {
     variant.table.pointee.dense_gradient(x, xStride, dy, rows, inputs, outputs, dw, db)
   }
 
-  /// The gradient and one step of Adam with it, the same bits as ``gradient(x:xStride:dy:rows:inputs:outputs:dw:db:using:)``
-  /// followed by ``Adam/apply(to:first:second:gradient:count:using:)``, in one pass.
+  /// The gradient and one step of the optimizer with it, the same bits as ``gradient(x:xStride:dy:rows:inputs:outputs:dw:db:using:)``
+  /// followed by ``Optimizer/apply(to:first:second:gradient:count:using:)``, in one pass.
   package static func update(
     _ layer: TrainedLayer, x: UnsafePointer<Float>, xStride: Int, dy: UnsafePointer<Float>, rows: Int,
-    adam: Adam, using variant: KernelVariant = .best
+    optimizer: Optimizer, using variant: KernelVariant = .best
   ) {
     withUnsafePointer(to: layer.layer) { layer in
-      withUnsafePointer(to: adam.coefficients) { adam in
-        variant.table.pointee.dense_update(layer, x, xStride, dy, rows, adam)
+      withUnsafePointer(to: optimizer.coefficients) { optimizer in
+        variant.table.pointee.dense_update(layer, x, xStride, dy, rows, optimizer)
       }
     }
   }

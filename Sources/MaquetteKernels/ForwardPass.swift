@@ -8,20 +8,22 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
     package let bias: FloatBuffer
     package let inputs: Int
     package let outputs: Int
-    package let relu: Bool
+    package let activation: Activation
 
     /// Laid out as ``DenseLayer`` says; nobody may write to the buffers any more.
-    package init(weights: FloatBuffer, bias: FloatBuffer, inputs: Int, outputs: Int, relu: Bool) {
+    package init(weights: FloatBuffer, bias: FloatBuffer, inputs: Int, outputs: Int, activation: Activation) {
       self.weights = weights
       self.bias = bias
       self.inputs = inputs
       self.outputs = outputs
-      self.relu = relu
+      self.activation = activation
     }
   }
 
   package let layers: [Layer]
   package let softmax: Bool
+  /// What the inputs are brought to one scale by, first of all.
+  package let scaling: Scaling?
   package let inputs: Int
   package let outputs: Int
   private let descriptors: UnsafeMutableBufferPointer<maquette_layer>
@@ -29,14 +31,19 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
   private let widest: Int
 
   /// - Parameter layers: at least one; each takes as many inputs as the one before has outputs.
-  package init(_ layers: [Layer], softmax: Bool, using variant: KernelVariant = .best) {
-    precondition(!layers.isEmpty && zip(layers, layers.dropFirst()).allSatisfy { $0.outputs == $1.inputs })
+  package init(
+    _ layers: [Layer], softmax: Bool, scaling: Scaling? = nil, using variant: KernelVariant = .best
+  ) {
+    precondition(
+      !layers.isEmpty && zip(layers, layers.dropFirst()).allSatisfy { $0.outputs == $1.inputs }
+        && scaling?.columns ?? layers[0].inputs == layers[0].inputs)
     self.layers = layers
     self.softmax = softmax
+    self.scaling = scaling
     self.variant = variant
     inputs = layers[0].inputs
     outputs = layers[layers.count - 1].outputs
-    widest = Dense.stride(of: layers.reduce(0) { max($0, $1.outputs) })
+    widest = Dense.stride(of: layers.reduce(scaling == nil ? 0 : inputs) { max($0, $1.outputs) })
     descriptors = .allocate(capacity: layers.count)
     for (index, layer) in layers.enumerated() {
       precondition(
@@ -46,8 +53,7 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
         at: index,
         to: maquette_layer(
           weights: layer.weights.pointer, bias: layer.bias.pointer, inputs: layer.inputs,
-          outputs: layer.outputs,
-          relu: layer.relu ? 1 : 0))
+          outputs: layer.outputs, activation: layer.activation.code))
     }
   }
 
@@ -55,12 +61,17 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
 
   /// One row of ``inputs`` floats to ``outputs`` floats, the same bits as among many rows.
   ///
-  /// Allocates only if a layer has more than 1,024 outputs; nothing else can fail.
+  /// Allocates only if a layer has more than 1,024 outputs, or a scaling as many columns; nothing else can fail.
   package func predict(
     _ x: UnsafePointer<Float>, into y: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
     guard let first = descriptors.baseAddress else { return }
-    if !variant.table.pointee.network(first, descriptors.count, softmax, x, y) {
+    let isDone =
+      scaling.map {
+        $0.withDescriptor { variant.table.pointee.network(first, descriptors.count, softmax, $0, x, y) }
+      }
+      ?? variant.table.pointee.network(first, descriptors.count, softmax, nil, x, y)
+    if !isDone {
       try predictBlock(x, xStride: inputs, rows: 1, into: y)
     }
   }
@@ -89,6 +100,13 @@ package final class ForwardPass: @unchecked Sendable {  // nothing changes after
       let count = min(atOnce, rows - done)
       var from = x + done * xStride
       var stride = xStride
+      if let scaling {
+        // Where the second layer's outputs go, when nobody needs these any more.
+        let to = scratch.pointer + atOnce * widest
+        scaling.apply(to: from, xStride: xStride, rows: count, into: to, yStride: inputs, using: variant)
+        from = UnsafePointer(to)
+        stride = inputs
+      }
       for (index, layer) in descriptors.enumerated() {
         let to = scratch.pointer + index % 2 * atOnce * widest
         withUnsafePointer(to: layer) { variant.table.pointee.dense_forward($0, from, stride, count, to) }

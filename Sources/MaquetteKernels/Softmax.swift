@@ -33,26 +33,30 @@ package enum Loss {
   ///
   /// - Parameters:
   ///   - labels: `rows` codes in 0 ..< classes; anything else is undefined.
+  ///   - weights: what loss and gradient of a row are multiplied by, one for each class.
   ///   - scale: 1 / the rows of the whole mini-batch.
   ///   - sum: gets −log p of the label for each row, and the rows whose greatest logit is the label's (of equal
   ///     ones the first counts).
   package static func crossEntropy(
-    _ y: UnsafeMutablePointer<Float>, rows: Int, classes: Int, labels: UnsafePointer<Int32>, scale: Float,
-    sum: inout LossSum, using variant: KernelVariant = .best
+    _ y: UnsafeMutablePointer<Float>, rows: Int, classes: Int, labels: UnsafePointer<Int32>,
+    weights: UnsafePointer<Float>? = nil, scale: Float, sum: inout LossSum,
+    using variant: KernelVariant = .best
   ) {
-    sum.add { variant.table.pointee.cross_entropy(y, rows, classes, labels, scale, $0) }
+    sum.add { variant.table.pointee.cross_entropy(y, rows, classes, labels, weights, scale, $0) }
   }
 
   /// Squared error: y becomes 2 (y − target) × scale.
   ///
   /// - Parameters:
   ///   - targets: rows of exactly `outputs` floats, `targetStride` apart.
+  ///   - units: what the errors of each output are multiplied by before they are summed up; the gradient stays.
   ///   - scale: 1 / (rows of the whole mini-batch × outputs) for the mean.
   ///   - sum: gets the squared and the absolute errors of all outputs.
   package static func squaredError(
     _ y: UnsafeMutablePointer<Float>, rows: Int, outputs: Int, targets: UnsafePointer<Float>,
-    targetStride: Int, scale: Float, sum: inout LossSum, using variant: KernelVariant = .best
+    targetStride: Int, units: UnsafePointer<Float>? = nil, scale: Float, sum: inout LossSum,
+    using variant: KernelVariant = .best
   ) {
-    sum.add { variant.table.pointee.squared_error(y, rows, outputs, targets, targetStride, scale, $0) }
+    sum.add { variant.table.pointee.squared_error(y, rows, outputs, targets, targetStride, units, scale, $0) }
   }
 }

@@ -39,17 +39,14 @@ struct ClassificationRows: LearningRows {
     }
     // Rows that come on top of others may all be of one label.
     guard labels.count > 1 || mode == .partial else {
-      throw MaquetteError(
-        .oneLabel,
-        "all \(codes.count) rows have the label \(quoted(labels[0])); telling apart needs two or more",
-        name: labels[0])
+      throw Self.oneLabel(labels, codes.count)
     }
     features = table.features
     self.codes = codes
     self.labels = labels
   }
 
-  private init(features: Matrix, codes: [Int32], labels: [String]) {
+  init(features: Matrix, codes: [Int32], labels: [String]) {
     self.features = features
     self.codes = codes
     self.labels = labels
@@ -71,6 +68,22 @@ struct ClassificationRows: LearningRows {
 }
 
 extension ClassificationRows {
+  static func oneLabel(_ labels: [String], _ rows: Int) -> MaquetteError {
+    MaquetteError(
+      .oneLabel,
+      "all \(rows) rows have the label \(quoted(labels.first ?? "")); telling apart needs two or more",
+      name: labels.first ?? "")
+  }
+
+  /// Rows to validate with, whose codes were of some labels, with the codes of more.
+  func relabelled(from old: [String], to new: [String]) -> ClassificationRows {
+    var places: [String: Int32] = [:]
+    for (place, label) in new.enumerated() { places[label] = Int32(place) }
+    let translated = old.map { places[$0] ?? -1 }
+    return ClassificationRows(
+      features: features, codes: codes.map { $0 < 0 ? -1 : translated[Int($0)] }, labels: new)
+  }
+
   /// The rows of these indices.
   ///
   /// - Throws: ``MaquetteError/Code/outOfMemory``.

@@ -26,9 +26,8 @@ protocol LearningModel: Model {
   ///
   /// - Returns: the `success` status.
   func learn(
-    from blocks: any BlockSource, validatingOn validation: TrainingSource?, mode: TrainingMode,
-    settings: Settings,
-    run: TrainingRun
+    from source: any BlockSource, validatingOn validation: InstanceTable?, mode: TrainingMode,
+    settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus
 
   /// Drops what was learned; nothing else happens to the model meanwhile.
@@ -53,7 +52,7 @@ protocol LearningRows: Sendable {
 struct LearningTask<Rows: LearningRows>: Sendable {
   let rows: Rows
   /// Rows to validate with; nil: a part of `rows`, where the kind validates at all.
-  let validation: Rows?
+  var validation: Rows?
   let mode: TrainingMode
 }
 
@@ -83,18 +82,20 @@ extension LearningModel {
         guard case .blocks(let blocks) = source else {
           throw MaquetteError(.internal, "only blocks can be too many for a table")
         }
-        return try learn(from: blocks, validatingOn: validation, mode: mode, settings: settings, run: run)
+        return try learn(
+          from: blocks, validatingOn: try Self.validation(validation, run), mode: mode, settings: settings,
+          run: run)
       }
       let rows = try Rows(table, mode: mode)
-      let task = LearningTask(rows: rows, validation: try Self.validation(validation, rows, run), mode: mode)
+      var task = LearningTask(rows: rows, validation: nil, mode: mode)
+      if let table = try Self.validation(validation, run) { task.validation = try rows.validation(table) }
       return try learn(task, settings: settings, run: run)
     }
   }
 
   func learn(
-    from blocks: any BlockSource, validatingOn validation: TrainingSource?, mode: TrainingMode,
-    settings: Settings,
-    run: TrainingRun
+    from source: any BlockSource, validatingOn validation: InstanceTable?, mode: TrainingMode,
+    settings: Settings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
     throw MaquetteError(
       .unsupported,
@@ -106,8 +107,8 @@ extension LearningModel {
   ///
   /// - Throws: ``MaquetteError/Code/unsupported`` for more rows than a table takes.
   static func validation(
-    _ source: TrainingSource?, _ rows: Rows, _ run: TrainingRun
-  ) throws(MaquetteError) -> Rows? {
+    _ source: TrainingSource?, _ run: TrainingRun
+  ) throws(MaquetteError) -> InstanceTable? {
     guard let source else { return nil }
     guard let table = try table(source, run) else {
       throw MaquetteError(
@@ -115,7 +116,7 @@ extension LearningModel {
         "the validation rows take more than \(TrainingSource.greatestTable >> 20) MB; they must fit into memory all at once"
       )
     }
-    return try rows.validation(table)
+    return table
   }
 
   /// The rows of a source as one table; nil where they are too many for one.
@@ -160,6 +161,21 @@ extension LearningModel {
       forget()
       trainer.forget()
       trainingStream.set(.idle)
+    }
+  }
+}
+
+extension BlockSource {
+  /// Reads all blocks once.
+  ///
+  /// - Throws: what reading or `body` throws; ``MaquetteError/Code/cancelled``.
+  func forEachBlock(
+    of target: TargetKind, _ run: TrainingRun, _ body: (InstanceTable) throws(MaquetteError) -> Void
+  ) throws(MaquetteError) {
+    let reader = try makeReader(of: target)
+    while let block = try reader.next() {
+      try run.checkCancellation()
+      try body(block)
     }
   }
 }

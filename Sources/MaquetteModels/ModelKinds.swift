@@ -3,7 +3,9 @@ public import MaquetteSystem
 
 /// The kinds of models there are. A new kind is added here, and nowhere else.
 public enum ModelKinds {
-  public static let all: [any Model.Type] = [MLPClassifier.self, KNNClassifier.self]
+  public static let all: [any Model.Type] = [
+    MLPClassifier.self, MLPRegressor.self, KNNClassifier.self,
+  ]
 
   /// The kind of that name.
   ///

@@ -53,7 +53,7 @@ public struct ParameterBounds: Sendable {
 
 /// A type that parameters can have.
 public protocol ParameterValue: Sendable, Equatable {
-  /// As in a model's schema: `integer`, `number`, `integers` or `choice`.
+  /// As in a model's schema: `boolean`, `integer`, `number`, `integers`, `choice` or `classWeights`.
   static var typeName: String { get }
   /// What may be chosen from; empty for numbers.
   static var choices: [String] { get }
@@ -90,6 +90,16 @@ extension Double: ParameterValue {
   public func clamped(to bounds: ParameterBounds) -> Double {
     isNaN ? self : Swift.min(Swift.max(self, bounds.minimum ?? self), bounds.maximum ?? self)
   }
+}
+
+extension Bool: ParameterValue {
+  public static var typeName: String { "boolean" }
+  public init?(json: JSON) {
+    guard let value = json.bool else { return nil }
+    self = value
+  }
+  public var json: JSON { .bool(self) }
+  public var numbers: [Double] { [] }
 }
 
 extension [Int]: ParameterValue {
@@ -144,9 +154,12 @@ extension Parameter {
   }
 
   private var expectation: String {
-    if !Value.choices.isEmpty { return Value.choices.map { "\"\($0)\"" }.joined(separator: " or ") }
+    let choices = Value.choices.map { "\"\($0)\"" }.joined(separator: " or ")
+    if Value.typeName == "classWeights" { return choices + ", or an object of labels and numbers from 0" }
+    if !choices.isEmpty { return choices }
     let type =
       switch Value.typeName {
+      case "boolean": "true or false"
       case "integer": "a whole number"
       case "integers": "an array of whole numbers, each"
       default: "a number"

@@ -205,6 +205,64 @@ TEST(refused, "What is no source is refused at once, and destroy is called even 
   maquette_model_destroy(model), rows_free(content);
 }
 
+TEST(numbers, "Numbers are learned from matrices, datasets and functions alike, and predicted as such") {
+  rows content = rows_of(90, 4);
+  float y[180], answers[180], other[180];
+  for (int row = 0; row < 90; row++) y[2 * row] = content.x[4 * row], y[2 * row + 1] = content.x[4 * row + 1] - 3;
+  maquette_matrix targets = F32(y, 90, 2), out = F32(answers, 90, 2), again = F32(other, 90, 2);
+  maquette_rows in_memory = ROWS(.features = &content.matrix, .targets = &targets);
+  maquette_model *model = model_of("mlp-regressor", "{\"epochs\": 60, \"learningRate\": 0.005}");
+  start(model, SOURCE(.rows = &in_memory), MAQUETTE_TRAIN_FRESH);
+  OK(maquette_model_wait(model, MAQUETTE_FOREVER, &error));
+  int64_t outputs = 0;
+  OK(maquette_model_output_count(model, &outputs, &error)), CHECK(outputs == 2);
+  FAILS(MAQUETTE_E_UNSUPPORTED, "labels", maquette_model_label_count(model, &outputs, &error));
+  OK(maquette_model_predict(model, &content.matrix, &out, &error));
+  double worst = 0;
+  for (int i = 0; i < 180; i++) worst = fmax(worst, fabs((double)answers[i] - (double)y[i]));
+  CHECK(worst < 1.5, "%f", worst);
+  maquette_matrix one = F32(content.x, 1, 4);
+  char *text;
+  OK(maquette_model_predict_json(model, &one, &text, &error));
+  CHECK(text[0] == '[', "%s", text), maquette_string_free(text);
+  maquette_store *store = store_of("memory:");
+  maquette_dataset *dataset = dataset_of(store, "numbers", NULL);
+  OK(maquette_dataset_append_targets(dataset, &content.matrix, &targets, &error));
+  OK(maquette_model_train(model, dataset, NULL, &error));
+  OK(maquette_model_wait(model, MAQUETTE_FOREVER, &error));
+  OK(maquette_model_predict(model, &content.matrix, &again, &error));
+  CHECK(!memcmp(answers, other, sizeof answers));
+  OK(maquette_stream_value(maquette_model_training(model), &text, &error));
+  CHECK(strstr(text, "meanAbsoluteErrorVal"), "%s", text), maquette_string_free(text);
+  FAILS(MAQUETTE_E_UNSUPPORTED, "labels", maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
+  maquette_model_destroy(model), maquette_dataset_destroy(dataset), maquette_store_destroy(store), rows_free(content);
+}
+
+TEST(going_on, "Training goes on from where it was: ten epochs and ten are twenty; new rows bring new labels") {
+  rows content = rows_of(60, 6);
+  maquette_rows in_memory = ROWS(.features = &content.matrix, .labels = content.y);
+  maquette_model *whole = model_of("mlp-classifier", "{\"epochs\": 20}"), *halves = model_of("mlp-classifier", "{\"epochs\": 10}");
+  FAILS(MAQUETTE_E_NOT_TRAINED, "go on",
+        maquette_model_train_source(halves, &SOURCE(.rows = &in_memory), NULL, MAQUETTE_TRAIN_CONTINUING, &error));
+  maquette_model *all[] = {whole, halves, halves};
+  for (int i = 0; i < 3; i++) {
+    start(all[i], SOURCE(.rows = &in_memory), i == 2 ? MAQUETTE_TRAIN_CONTINUING : MAQUETTE_TRAIN_FRESH);
+    OK(maquette_model_wait(all[i], MAQUETTE_FOREVER, &error));
+  }
+  float *first = confidences_of(whole, &content), *second = confidences_of(halves, &content);
+  CHECK(!memcmp(first, second, 180 * sizeof(float)));
+  const char *late[3] = {"late", "late", "late"};
+  maquette_matrix few = F32(content.x, 3, 6);
+  maquette_rows more = ROWS(.features = &few, .labels = late);
+  start(halves, SOURCE(.rows = &more), MAQUETTE_TRAIN_PARTIAL);
+  OK(maquette_model_wait(halves, MAQUETTE_FOREVER, &error));
+  char *text;
+  OK(maquette_model_labels(halves, &text, &error));
+  CHECK(!strcmp(text, "[\"left\",\"middle\",\"right\",\"late\"]"), "%s", text);
+  maquette_string_free(text), free(first), free(second);
+  maquette_model_destroy(whole), maquette_model_destroy(halves), rows_free(content);
+}
+
 TEST(targets, "Targets come back from a dataset as they were given") {
   rows content = rows_of(30, 4);
   float y[60], back[60] = {0};

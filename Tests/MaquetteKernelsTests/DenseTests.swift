@@ -24,7 +24,9 @@ private struct Example {
 
   func forward(relu: Bool, rows range: Range<Int>? = nil, _ variant: KernelVariant = .best) -> [Float] {
     let range = range ?? 0..<rows
-    let layer = DenseLayer(weights: weights, bias: bias, inputs: inputs, outputs: outputs, relu: relu)
+    let layer = DenseLayer(
+      weights: weights, bias: bias, inputs: inputs, outputs: outputs,
+      activation: relu ? .relu : .linear)
     var y = unwritten(range.count * stride)
     x.withUnsafeBufferPointer { x in
       guard let base = x.baseAddress else { return }
@@ -148,7 +150,7 @@ private let shapes: [(rows: Int, inputs: Int, outputs: Int)] =
       for input in 0..<13 { spaced[1 + row * 19 + input] = example.x[row * 13 + input] }
     }
     let layer = DenseLayer(
-      weights: example.weights, bias: example.bias, inputs: 13, outputs: 10, relu: false)
+      weights: example.weights, bias: example.bias, inputs: 13, outputs: 10, activation: .linear)
     var y = unwritten(11 * 16)
     spaced.withUnsafeBufferPointer {
       guard let base = $0.baseAddress else { return }
@@ -162,7 +164,7 @@ private let shapes: [(rows: Int, inputs: Int, outputs: Int)] =
     let weights = padded([.nan], rows: 1, columns: 1)
     let bias = padded([0], rows: 1, columns: 1)
     for rows in [1, 8] {
-      let layer = DenseLayer(weights: weights, bias: bias, inputs: 1, outputs: 1, relu: true)
+      let layer = DenseLayer(weights: weights, bias: bias, inputs: 1, outputs: 1, activation: .relu)
       var y = [Float](repeating: 0, count: rows * 16)
       Dense.forward(
         layer, x: [Float](repeating: 1, count: rows), xStride: 1, rows: rows, into: &y, using: variant)
@@ -214,7 +216,7 @@ private let shapes: [(rows: Int, inputs: Int, outputs: Int)] =
     let example = Example(rows: 3, inputs: 4, outputs: 5)
     let (dw, _) = example.gradient(.best)
     func loss(_ weights: [Float]) -> Double {
-      let layer = DenseLayer(weights: weights, bias: example.bias, inputs: 4, outputs: 5, relu: false)
+      let layer = DenseLayer(weights: weights, bias: example.bias, inputs: 4, outputs: 5, activation: .linear)
       var y = unwritten(3 * 16)
       Dense.forward(layer, x: example.x, xStride: 4, rows: 3, into: &y)
       return zip(y, example.dy).reduce(0) { $0 + Double($1.0) * Double($1.1) }
@@ -232,7 +234,7 @@ private let shapes: [(rows: Int, inputs: Int, outputs: Int)] =
   func products() {
     let example = Example(rows: 37, inputs: 29, outputs: 21)
     let layer = DenseLayer(
-      weights: example.weights, bias: example.bias, inputs: 29, outputs: 21, relu: true)
+      weights: example.weights, bias: example.bias, inputs: 29, outputs: 21, activation: .relu)
     var y = unwritten(37 * 32)
     Dense.forwardByProduct(layer, x: example.x, xStride: 29, rows: 37, into: &y)
     #expect(largestDifference(y, example.forward(relu: true).map(Double.init)) < 1e-5)

@@ -13,7 +13,9 @@ private func network(
     weights.pointer.update(from: values, count: values.count)
     bias.pointer.update(from: noise(outputs, seed: UInt64(50 + index)), count: outputs)
     layers.append(
-      .init(weights: weights, bias: bias, inputs: inputs, outputs: outputs, relu: index + 2 < widths.count))
+      .init(
+        weights: weights, bias: bias, inputs: inputs, outputs: outputs,
+        activation: index + 2 < widths.count ? .relu : .linear))
   }
   return ForwardPass(layers, softmax: softmax, using: variant)
 }

@@ -367,7 +367,9 @@ import Testing
     #expect(schema["kind"]?.string == kind)
     for parameter in schema["parameters"]?.array ?? [] {
       #expect(parameter["name"]?.string?.isEmpty == false)
-      #expect(["integer", "number", "integers", "choice"].contains(parameter["type"]?.string))
+      #expect(
+        ["boolean", "integer", "number", "integers", "choice", "classWeights"].contains(
+          parameter["type"]?.string))
       #expect(parameter["default"] != nil)
       #expect(parameter["description"]?.string?.hasSuffix(".") == true)
     }

@@ -188,47 +188,4 @@ import Testing
     task.cancel()
     await #expect { try await task.value } throws: { ($0 as? MaquetteError)?.code == .cancelled }
   }
-
-  @Test func `changes its weights as a plain reference does`() throws {
-    // One mini-batch of all rows, so that their order does not matter.
-    let samples = try Samples.clouds(rows: 40, spread: 1.5)
-    let rows = try ClassificationRows(
-      InstanceTable(features: samples.features, labels: LabelColumn(samples.labels)))
-    let training = try NetworkTraining(
-      rows, validation: nil,
-      settings: .init(
-        layers: [5, 4], epochs: 30, batchSize: 40, validationSplit: 0, learningRate: 0.01, seed: 3),
-      run: TrainingRun())
-    var reference = ReferenceNetwork(try training.network())
-    for _ in 0..<30 {
-      let figures = try training.epoch().1
-      let expected = reference.step(rows, learningRate: 0.01)
-      #expect(abs(figures.loss - expected.loss) < 1e-4)
-      #expect(abs(figures.accuracy - expected.accuracy) < 1e-9)
-    }
-    let fitted = ReferenceNetwork(try training.network())
-    for (layer, other) in zip(fitted.layers, reference.layers) {
-      for (weight, expected) in zip(layer.weights + layer.bias, other.weights + other.bias) {
-        #expect(abs(weight - expected) < 2e-4)
-      }
-    }
-  }
-
-  @Test func `starts from weights cut off at two standard deviations, and biases of zero`() throws {
-    let samples = try Samples.clouds(rows: 20, features: 50)
-    let rows = try ClassificationRows(
-      InstanceTable(features: samples.features, labels: LabelColumn(samples.labels)))
-    let training = try NetworkTraining(
-      rows, validation: nil,
-      settings: .init(
-        layers: [100], epochs: 1, batchSize: 8, validationSplit: 0, learningRate: 0.01, seed: 3),
-      run: TrainingRun())
-    let layer = ReferenceNetwork(try training.network()).layers[0]
-    let sigma = (2.0 / 150).squareRoot()
-    #expect(layer.bias.allSatisfy { $0 == 0 })
-    #expect(layer.weights.allSatisfy { abs($0) <= 2 * sigma * 1.000001 })
-    let deviation = (layer.weights.map { $0 * $0 }.reduce(0, +) / 5000).squareRoot()
-    // 0.8796 σ is the standard deviation of a normal distribution cut off at 2 σ.
-    #expect(abs(deviation / sigma - 0.8796) < 0.02)
-  }
 }

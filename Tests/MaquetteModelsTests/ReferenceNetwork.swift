@@ -17,8 +17,8 @@ struct ReferenceNetwork {
   var layers: [Layer]
   private var steps = 0
 
-  init(_ network: Network) {
-    layers = network.pass.layers.map { layer in
+  init(_ pass: ForwardPass) {
+    layers = pass.layers.map { layer in
       let stride = Dense.stride(of: layer.outputs)
       let weights = (0..<layer.inputs).flatMap { input in
         (0..<layer.outputs).map { Double(layer.weights.pointer[input * stride + $0]) }

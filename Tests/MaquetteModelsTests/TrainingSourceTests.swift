@@ -101,4 +101,44 @@ private final class Blocks: BlockSource {
     try model.train(on: .blocks(Blocks(tables)), validatingOn: nil, mode: .fresh)
     #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .badShape }
   }
+
+  /// With so little room that nothing fits into a table.
+  private func limited(_ body: () throws -> Void) rethrows {
+    let before = TrainingSource.greatestTable
+    defer { TrainingSource.greatestTable = before }
+    TrainingSource.greatestTable = 500
+    try body()
+  }
+
+  @Test(arguments: [false, true]) func `teaches a classifier block by block`(standardize: Bool) throws {
+    let samples = try Samples.clouds(rows: 120)
+    let blocks = try dataset(samples).blocks(rows: 7)
+    let model = MLPClassifier(epochs: 20, learningRate: 0.01)
+    model.standardize = standardize
+    try limited {
+      try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    #expect(model.labels == ["label 0", "label 1", "label 2"])
+    #expect(zip(try model.predict(samples.features), samples.labels).filter { $0.label == $1 }.count > 112)
+    #expect(model.training.data?.names == ["loss", "accuracy"])
+  }
+
+  @Test func `teaches a regressor block by block`() throws {
+    let rows = 120
+    let features = try Samples.clouds(rows: rows).features
+    let targets = (0..<rows).map { features[$0, 0] * 3 - features[$0, 1] }
+    let dataset = try Dataset("numbers", in: try DataStore("memory:"))
+    try dataset.append(features, targets: try Matrix(rows: rows, columns: 1, targets))
+    let blocks = try dataset.blocks(rows: 10)
+    let model = MLPRegressor(units: [16], epochs: 200, learningRate: 0.01)
+    model.standardize = true
+    try limited {
+      try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    let predictions = try model.predict(features)
+    let error = (0..<rows).reduce(Float(0)) { $0 + abs(predictions[$1, 0] - targets[$1]) } / Float(rows)
+    #expect(error < 0.2)
+  }
 }

@@ -43,7 +43,8 @@ static fixture make(void) {
       for (ptrdiff_t o = 0; o < outputs; o++) layer.weights[i * stride + o] = uniform() / 4;
     }
     made.trained[l] = layer;
-    made.forward[l] = (maquette_layer){layer.weights, layer.bias, inputs, outputs, l + 1 < LAYERS};
+    made.forward[l] = (maquette_layer){layer.weights, layer.bias, inputs, outputs,
+                                     l + 1 < LAYERS ? MAQUETTE_RELU : MAQUETTE_LINEAR};
     made.outputs[l] = floats(ROWS * stride);
     made.gradients[l] = floats(ROWS * stride);
   }
@@ -70,10 +71,10 @@ static void training_step(const maquette_kernels *kernels, fixture *f) {
   const float *x = f->x + batch_at * FEATURES;
   const int32_t *labels = f->labels + batch_at;
   batch_at = (batch_at + BATCH) % 512;
-  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 3e-3f};
+  maquette_optimizer adam = {MAQUETTE_ADAM, 0.9f, 0.999f, 3e-6f, 3e-3f, 0};
   maquette_loss loss = {0, 0};
   forward(kernels, f, x, BATCH);
-  kernels->cross_entropy(f->outputs[2], BATCH, CLASSES, labels, 1.0f / BATCH, &loss);
+  kernels->cross_entropy(f->outputs[2], BATCH, CLASSES, labels, NULL, 1.0f / BATCH, &loss);
   kernels->dense_backward(f->trained[2].weights, 32, CLASSES, f->outputs[2], BATCH, f->outputs[1], f->gradients[1]);
   kernels->dense_backward(f->trained[1].weights, 64, 32, f->gradients[1], BATCH, f->outputs[0], f->gradients[0]);
   kernels->dense_update(&f->trained[2], f->outputs[1], 32, f->outputs[2], BATCH, &adam);
@@ -84,27 +85,27 @@ static void training_step(const maquette_kernels *kernels, fixture *f) {
 static void forward_batch(const maquette_kernels *kernels, fixture *f) { forward(kernels, f, f->x, BATCH); }
 static void loss_batch(const maquette_kernels *kernels, fixture *f) {
   maquette_loss loss = {0, 0};
-  kernels->cross_entropy(f->outputs[2], BATCH, CLASSES, f->labels, 1.0f / BATCH, &loss);
+  kernels->cross_entropy(f->outputs[2], BATCH, CLASSES, f->labels, NULL, 1.0f / BATCH, &loss);
 }
 static void backward_batch(const maquette_kernels *kernels, fixture *f) {
   kernels->dense_backward(f->trained[2].weights, 32, CLASSES, f->outputs[2], BATCH, f->outputs[1], f->gradients[1]);
   kernels->dense_backward(f->trained[1].weights, 64, 32, f->gradients[1], BATCH, f->outputs[0], f->gradients[0]);
 }
 static void update_batch(const maquette_kernels *kernels, fixture *f) {
-  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 0};
+  maquette_optimizer adam = {MAQUETTE_ADAM, 0.9f, 0.999f, 3e-6f, 0, 0};
   kernels->dense_update(&f->trained[2], f->outputs[1], 32, f->outputs[2], BATCH, &adam);
   kernels->dense_update(&f->trained[1], f->outputs[0], 64, f->gradients[1], BATCH, &adam);
   kernels->dense_update(&f->trained[0], f->x, FEATURES, f->gradients[0], BATCH, &adam);
 }
 static void adam_only(const maquette_kernels *kernels, fixture *f) {
-  maquette_adam adam = {0.9f, 0.999f, 3e-6f, 0};
-  kernels->adam(f->trained[0].weights, f->trained[0].weights_first, f->trained[0].weights_second, f->x, 4096, &adam);
+  maquette_optimizer adam = {MAQUETTE_ADAM, 0.9f, 0.999f, 3e-6f, 0, 0};
+  kernels->step(f->trained[0].weights, f->trained[0].weights_first, f->trained[0].weights_second, f->x, 4096, &adam);
 }
 static void gradient_only(const maquette_kernels *kernels, fixture *f) {
   kernels->dense_gradient(f->x, FEATURES, f->gradients[0], BATCH, 64, 64, f->scores, f->scores + 4096);
 }
 static void predict_row(const maquette_kernels *kernels, fixture *f) {
-  kernels->network(f->forward, LAYERS, 1, f->x, f->probabilities);
+  kernels->network(f->forward, LAYERS, 1, NULL, f->x, f->probabilities);
 }
 static void predict_many(const maquette_kernels *kernels, fixture *f) {
   forward(kernels, f, f->x, ROWS);

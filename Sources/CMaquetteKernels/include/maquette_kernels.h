@@ -26,30 +26,57 @@ static inline ptrdiff_t maquette_stride(ptrdiff_t outputs) {
   return (outputs + MAQUETTE_LANES - 1) & ~(ptrdiff_t)(MAQUETTE_LANES - 1);
 }
 
-/* A dense layer: y = x W + b, with max(0, y) if `relu`. */
+enum { MAQUETTE_LINEAR = 0, MAQUETTE_RELU = 1, MAQUETTE_TANH = 2, MAQUETTE_SIGMOID = 3 };
+
+/* A dense layer: y = f(x W + b), f one of those above. */
 typedef struct maquette_layer {
   const float *_Nonnull weights;
   const float *_Nonnull bias;
   ptrdiff_t inputs;
   ptrdiff_t outputs;
-  int32_t relu;
+  int32_t activation;
 } maquette_layer;
+
+/* What columns are brought to one scale by: (x - mean) * inverse. */
+typedef struct maquette_scaling {
+  const float *_Nonnull mean;
+  const float *_Nonnull inverse;
+} maquette_scaling;
+
+/* Which numbers of a mini-batch are dropped: a hash of the key and of the place of a number tells. */
+typedef struct maquette_dropout {
+  uint64_t key;
+  uint32_t threshold; /* the share that is dropped, in 2^-32 */
+  float scale;        /* of what is kept */
+} maquette_dropout;
+
+enum { MAQUETTE_ADAM = 0, MAQUETTE_SGD = 1 };
 
 /* One step of Adam: Kingma & Ba, "Adam: a method for stochastic optimization", 2015, with epsilon outside of the
  * root as Keras has it. All factors that are the same for every weight are gathered in two, so that
  *   m = beta1 m + g,  v = beta2 v + g^2,  w -= step * m / (sqrt(v) + epsilon)
- * where m and v are the moments divided by 1 - beta1 and 1 - beta2. With c = sqrt((1 - beta2) / (1 - beta2^t)): */
-typedef struct maquette_adam {
+ * where m and v are the moments divided by 1 - beta1 and 1 - beta2. With c = sqrt((1 - beta2) / (1 - beta2^t)):
+ *
+ * Or one of stochastic gradient descent with momentum, which is beta1: m = beta1 m + g,  w -= step * m; Polyak, "Some
+ * methods of speeding up the convergence of iteration methods", 1964.
+ *
+ * Both with g + decay * w in place of g for weights, not for biases: the gradient of decay / 2 times the sum of squares. */
+typedef struct maquette_optimizer {
+  int32_t rule;
   float beta1, beta2;
   float epsilon; /* Adam's / c */
-  float step;    /* learning rate * (1 - beta1) / (1 - beta1^t) / c */
-} maquette_adam;
+  float step;    /* learning rate * (1 - beta1) / (1 - beta1^t) / c; of gradient descent: learning rate */
+  float decay;
+} maquette_optimizer;
 
-/* The parameters of a layer and Adam's two moments of each, in the layouts above. */
+/* The parameters of a layer and two moments of each, in the layouts above; gradient descent leaves the second alone. */
 typedef struct maquette_trained {
-  float *_Nonnull weights, *_Nonnull bias;
-  float *_Nonnull weights_first, *_Nonnull bias_first;
-  float *_Nonnull weights_second, *_Nonnull bias_second;
+  float *_Nonnull weights;
+  float *_Nullable bias; /* null: the bias takes no step */
+  float *_Nonnull weights_first;
+  float *_Nullable bias_first;
+  float *_Nonnull weights_second;
+  float *_Nullable bias_second;
   ptrdiff_t inputs;
   ptrdiff_t outputs;
 } maquette_trained;
@@ -87,30 +114,53 @@ typedef struct maquette_kernels {
                                   ptrdiff_t rows, ptrdiff_t inputs, ptrdiff_t outputs, float *_Nonnull dw,
                                   float *_Nonnull db);
 
-  /* dense_gradient, then adam, bit for bit, without writing the gradient down. */
+  /* dense_gradient, then step, bit for bit, without writing the gradient down. */
   void (*_Nonnull dense_update)(const maquette_trained *_Nonnull layer, const float *_Nonnull x, ptrdiff_t x_stride,
-                                const float *_Nonnull dy, ptrdiff_t rows, const maquette_adam *_Nonnull adam);
+                                const float *_Nonnull dy, ptrdiff_t rows,
+                                const maquette_optimizer *_Nonnull optimizer);
 
   /* One step over `count` parameters, a multiple of 16. */
-  void (*_Nonnull adam)(float *_Nonnull weights, float *_Nonnull first, float *_Nonnull second,
-                        const float *_Nonnull gradient, ptrdiff_t count, const maquette_adam *_Nonnull adam);
+  void (*_Nonnull step)(float *_Nonnull weights, float *_Nonnull first, float *_Nonnull second,
+                        const float *_Nonnull gradient, ptrdiff_t count,
+                        const maquette_optimizer *_Nonnull optimizer);
+
+  /* y[rows, stride of outputs] = f(y) for tanh or sigmoid, padding stays zero; nothing for the others, which are part of
+   * the product. */
+  void (*_Nonnull activate)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t outputs, int32_t activation);
+
+  /* dx *= f'(x) for tanh or sigmoid, where a * scale = f(x); `count` is a multiple of 16. */
+  void (*_Nonnull curve_backward)(float *_Nonnull dx, const float *_Nonnull a, ptrdiff_t count, int32_t activation,
+                                  float scale);
+
+  /* Drops some of y[first ..< first + count] of a mini-batch and scales the others; the same ones for the same key,
+   * however the mini-batch is cut. `y` begins at `first`; both counts are multiples of 16. */
+  void (*_Nonnull drop_out)(float *_Nonnull y, ptrdiff_t count, const maquette_dropout *_Nonnull dropout,
+                            ptrdiff_t first);
+
+  /* y[r] = (x[r] - mean) * inverse; x and y may be the same. */
+  void (*_Nonnull scale)(const maquette_scaling *_Nonnull scaling, const float *_Nonnull x, ptrdiff_t x_stride,
+                         ptrdiff_t rows, ptrdiff_t columns, float *_Nonnull y, ptrdiff_t y_stride);
 
   /* y[rows, stride of classes] from logits to probabilities, padding to zero. */
   void (*_Nonnull softmax)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t classes);
 
   /* y from logits to the gradient of the loss, (p - one hot) * scale; adds the cross entropy and the hits (the
-   * first of equal logits counts as the answer). Labels must be in 0 ..< classes. */
+   * first of equal logits counts as the answer). Labels must be in 0 ..< classes. With weights, one for each class,
+   * loss and gradient of a row are multiplied by that of its label. */
   void (*_Nonnull cross_entropy)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t classes, const int32_t *_Nonnull labels,
-                                 float scale, maquette_loss *_Nonnull loss);
+                                 const float *_Nullable weights, float scale, maquette_loss *_Nonnull loss);
 
-  /* y from predictions to 2 (y - target) * scale; adds the squared and the absolute errors. */
+  /* y from predictions to 2 (y - target) * scale; adds the squared and the absolute errors, each error times the
+   * units of its output where they are given. */
   void (*_Nonnull squared_error)(float *_Nonnull y, ptrdiff_t rows, ptrdiff_t outputs, const float *_Nonnull targets,
-                                 ptrdiff_t target_stride, float scale, maquette_loss *_Nonnull loss);
+                                 ptrdiff_t target_stride, const float *_Nullable units, float scale,
+                                 maquette_loss *_Nonnull loss);
 
-  /* One row through all layers, the same bits as dense_forward and softmax give; writes exactly the outputs of
-   * the last layer. False, and nothing written, if a layer has more than 1,024 outputs. */
+  /* One row through all layers, the same bits as scale, dense_forward and softmax give; writes exactly the outputs
+   * of the last layer. False, and nothing written, if a layer has more than 1,024 outputs, or, with a scaling,
+   * inputs. */
   _Bool (*_Nonnull network)(const maquette_layer *_Nonnull layers, ptrdiff_t count, _Bool softmax,
-                            const float *_Nonnull x, float *_Nonnull y);
+                            const maquette_scaling *_Nullable scaling, const float *_Nonnull x, float *_Nonnull y);
 
   /* Whether there is neither a NaN nor an infinity. */
   _Bool (*_Nonnull finite)(const float *_Nonnull x, ptrdiff_t count);

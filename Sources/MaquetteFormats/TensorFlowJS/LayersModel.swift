@@ -26,9 +26,24 @@ public struct LayersModel: Sendable, Equatable {
     }
   }
 
+  /// `y = (x − mean) · inverse`, a number for each column, before all layers.
+  ///
+  /// Written as a batch normalisation with γ the inverse, β 0, variance 1 and ε 0, which gives the same bits.
+  public struct Normalization: Sendable, Equatable {
+    public var mean: [Float]
+    public var inverse: [Float]
+
+    public init(mean: [Float], inverse: [Float]) {
+      self.mean = mean
+      self.inverse = inverse
+    }
+  }
+
+  public var normalization: Normalization?
   public var layers: [Dense]
 
-  public init(layers: [Dense]) {
+  public init(normalization: Normalization? = nil, layers: [Dense]) {
+    self.normalization = normalization
     self.layers = layers
   }
 }
@@ -44,12 +59,31 @@ extension LayersModel {
     var configurations: [JSON] = []
     var entries: [JSON] = []
     var weights: [UInt8] = []
+    if let normalization {
+      let width = JSON(normalization.mean.count)
+      configurations.append([
+        "class_name": "BatchNormalization",
+        "config": [
+          "name": "normalization", "batch_input_shape": [nil, width], "axis": -1, "momentum": 0.99,
+          "epsilon": 0, "center": true, "scale": true,
+        ],
+      ])
+      let ones = [Float](repeating: 1, count: normalization.mean.count)
+      let zeros = [Float](repeating: 0, count: normalization.mean.count)
+      for (name, values) in [
+        ("gamma", normalization.inverse), ("beta", zeros), ("moving_mean", normalization.mean),
+        ("moving_variance", ones),
+      ] {
+        entries.append(["name": .string("normalization/" + name), "shape": [width], "dtype": "float32"])
+        weights.append(contentsOf: [UInt8](littleEndian: values))
+      }
+    }
     for (index, layer) in layers.enumerated() {
       var config: JSONObject = [
         "name": .string(layer.name), "units": JSON(layer.units), "activation": .string(layer.activation),
         "use_bias": true,
       ]
-      if index == 0 { config["batch_input_shape"] = [nil, JSON(layer.inputs)] }
+      if index == 0 && normalization == nil { config["batch_input_shape"] = [nil, JSON(layer.inputs)] }
       configurations.append(["class_name": "Dense", "config": .object(config)])
       entries.append([
         "name": .string(layer.name + "/kernel"), "shape": [JSON(layer.inputs), JSON(layer.units)],
@@ -97,7 +131,12 @@ extension LayersModel {
     }
     var tensors = try Self.tensors(of: json, weights: weights)
     var layers: [Dense] = []
-    for configuration in configurations {
+    var normalization: Normalization?
+    for (index, configuration) in configurations.enumerated() {
+      if index == 0, configuration["class_name"]?.string == "BatchNormalization" {
+        normalization = try Normalization(configuration["config"] ?? nil, &tensors)
+        continue
+      }
       guard configuration["class_name"]?.string == "Dense", let config = configuration["config"],
         let name = config["name"]?.string, let units = config["units"]?.integer, units > 0
       else { throw damaged("every layer must be Dense, with a name and a number of units") }
@@ -117,6 +156,12 @@ extension LayersModel {
           name: name, inputs: kernel.shape[0], units: units,
           activation: config["activation"]?.string ?? "linear", kernel: kernel.values, bias: bias.values))
     }
+    guard let first = layers.first else { throw damaged("there is no dense layer") }
+    if let normalization, normalization.mean.count != first.inputs {
+      throw damaged(
+        "layer \(first.name) takes \(first.inputs) numbers, \(normalization.mean.count) are normalised")
+    }
+    self.normalization = normalization
     self.layers = layers
   }
 
@@ -152,5 +197,28 @@ extension LayersModel {
         name: weightsFile)
     }
     return tensors
+  }
+}
+
+extension LayersModel.Normalization {
+  fileprivate init(
+    _ config: JSON, _ tensors: inout [String: (shape: [Int], values: [Float])]
+  ) throws(MaquetteError) {
+    let name = config["name"]?.string ?? ""
+    var parts: [[Float]] = []
+    for part in ["gamma", "beta", "moving_mean", "moving_variance"] {
+      guard let tensor = tensors.removeValue(forKey: name + "/" + part), tensor.shape.count == 1,
+        tensor.values.count == parts.first?.count ?? tensor.values.count
+      else {
+        throw MaquetteError(
+          .badFormat,
+          "model.json can't be read: layer \(name) needs gamma, beta, moving_mean and moving_variance",
+          name: LayersModel.topologyFile)
+      }
+      parts.append(tensor.values)
+    }
+    let epsilon = Float(config["epsilon"]?.number ?? 0.001)
+    inverse = zip(parts[0], parts[3]).map { $0 / ($1 + epsilon).squareRoot() }
+    mean = zip(parts[2], zip(parts[1], inverse)).map { $0 - ($1.0 == 0 ? 0 : $1.0 / $1.1) }
   }
 }

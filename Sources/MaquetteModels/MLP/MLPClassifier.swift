@@ -1,49 +1,28 @@
 import MaquetteKernels
-public import MaquetteStreams
+import MaquetteStores
 public import MaquetteSystem
 
 /// A multi-layer perceptron that tells labels apart: dense layers, ReLU between them, softmax behind them, trained with
 /// Adam on the cross entropy, as Marcelle's MLPClassifier.
 ///
-/// The same rows, parameters and seed give the same weights to the last bit on the same machine, whatever the number of
-/// threads.
-public final class MLPClassifier: LearningModel, Classifier, @unchecked Sendable {
-  // Unchecked: no wrapper is reassigned.
+/// A training that goes on, or learns rows on top of others, may bring labels that were not there before.
+public final class MLPClassifier: NetworkModel, LearningModel, Classifier, @unchecked Sendable {
   public static let kind = "mlp-classifier"
   public static let summary = "Learns to tell labels apart with a small neural network."
   public static let service = "tfjs-models"
+  static let modes: [TrainingMode] = [.fresh, .continuing, .partial]
 
   @Parameter("layers", .init(1...16_384, maximumCount: 32), "The number of units of each hidden layer.")
   public var layers = [64, 32]
 
-  @Parameter("epochs", .init(1...1_000_000), "How many times the training goes through all training rows.")
-  public var epochs = 20
-
-  @Parameter("batchSize", .init(1...65_536), "After how many rows the weights change: a mini-batch.")
-  public var batchSize = 8
-
   @Parameter(
-    "validationSplit", .init(0...1, clamping: true),
-    "Which share of the rows, of every label alike, is set apart to validate with, and never trained on.")
-  public var validationSplit = 0.2
+    "classWeights", .init(0...1_000_000),
+    "How much the rows of a label count: all the same (none), rare labels more (balanced), or by label.")
+  public var classWeights = ClassWeights.none
 
-  @Parameter("learningRate", .init(1e-8...10), "How far the weights move in a step of Adam.")
-  public var learningRate = 0.001
+  let published = Published<ClassifierNetwork>()
 
-  @Parameter(
-    "seed", .init(0...9_007_199_254_740_991),
-    "Start of all random numbers: the first weights, the validation rows, the order of the rows.")
-  public var seed = 0
-
-  @Observed(merging: \.isOutdatedByLater)
-  public internal(set) var training = TrainingStatus.idle
-
-  public let trainer: Trainer
-  let published = Published<Network>()
-
-  public init() {
-    trainer = Trainer(_training.projectedValue)
-  }
+  public override init() { super.init() }
 
   public convenience init(
     layers: [Int] = [64, 32], epochs: Int = 20, batchSize: Int = 8, validationSplit: Double = 0.2,
@@ -58,47 +37,104 @@ public final class MLPClassifier: LearningModel, Classifier, @unchecked Sendable
     self.seed = seed
   }
 
-  public var parameters: [any AnyParameter] {
-    [_layers, _epochs, _batchSize, _validationSplit, _learningRate, _seed]
-  }
-  public var trainingStream: Stream<TrainingStatus> { $training }
+  public var parameters: [any AnyParameter] { [_layers] + sharedParameters + [_classWeights] }
   public var fitted: (any FittedClassifier)? { published.current }
 
-  struct Settings: Sendable {
-    var layers: [Int]
-    var epochs: Int
-    var batchSize: Int
-    var validationSplit: Double
-    var learningRate: Double
-    var seed: Int
+  func checkedSettings() throws(MaquetteError) -> NetworkSettings {
+    try checkedSettings(layers: try _layers.checked(), classWeights: try _classWeights.checked())
   }
 
-  func checkedSettings() throws(MaquetteError) -> Settings {
-    return Settings(
-      layers: try _layers.checked(), epochs: try _epochs.checked(), batchSize: try _batchSize.checked(),
-      validationSplit: try _validationSplit.checked(), learningRate: try _learningRate.checked(),
-      seed: try _seed.checked())
+  func forget() {
+    forgetState()
+    published.publish(nil)
   }
-
-  func forget() { published.publish(nil) }
 
   public func adopt(_ other: MLPClassifier) throws(MaquetteError) {
     try trainer.exclusively { published.publish(other.published.current) }
   }
 
   func learn(
-    _ task: LearningTask<ClassificationRows>, settings: Settings, run: TrainingRun
+    _ task: LearningTask<ClassificationRows>, settings: NetworkSettings, run: TrainingRun
   ) throws(MaquetteError) -> TrainingStatus {
-    let training = try NetworkTraining(task.rows, validation: task.validation, settings: settings, run: run)
-    self.training = TrainingStatus(.start, epochs: settings.epochs)
-    var history = TrainingHistory()
-    for epoch in 1...settings.epochs {
-      let (network, figures) = try training.epoch()
-      published.publish(network)
-      history.append(figures)
-      self.training = TrainingStatus(
-        .epoch, epoch: epoch, epochs: settings.epochs, data: figures.json)
+    let before = task.mode == .fresh ? nil : published.current
+    let rows = before.map { task.rows.relabelled(after: $0.labels) } ?? task.rows
+    let labels = rows.labels
+    guard labels.count > 1 else { throw ClassificationRows.oneLabel(labels, rows.codes.count) }
+    var counts = [Int](repeating: 0, count: labels.count)
+    for code in rows.codes { counts[Int(code)] += 1 }
+    let validation = task.validation.map { NetworkRows($0.relabelled(from: task.rows.labels, to: labels)) }
+    return try learn(
+      NetworkRows(rows), validation: validation,
+      Start(
+        settings: settings, isClassifier: true, pass: before?.pass, outputs: labels.count,
+        classWeights: try settings.classWeights.values(of: labels, counts: counts)), run: run
+    ) { published.publish(ClassifierNetwork(labels: labels, pass: $0)) }
+  }
+
+  func learn(
+    from source: any BlockSource, validatingOn validation: InstanceTable?, mode: TrainingMode,
+    settings: NetworkSettings, run: TrainingRun
+  ) throws(MaquetteError) -> TrainingStatus {
+    let before = mode == .fresh ? nil : published.current
+    // One pass to see what there is: labels, how many rows of each, how features are spread.
+    var labels = before?.labels ?? []
+    var counts = [Int](repeating: 0, count: labels.count)
+    var moments: Moments?
+    var width = 0
+    try source.forEachBlock(of: .label, run) { (table) throws(MaquetteError) in
+      let rows = try ClassificationRows(table, mode: .partial).relabelled(after: labels)
+      labels = rows.labels
+      counts += [Int](repeating: 0, count: labels.count - counts.count)
+      for code in rows.codes { counts[Int(code)] += 1 }
+      width = rows.features.columns
+      guard settings.standardize else { return }
+      if moments == nil { moments = Moments(NetworkRows(rows)) } else { moments?.add(NetworkRows(rows)) }
     }
-    return TrainingStatus(.success, data: history.json)
+    guard width > 0 else { throw MaquetteError(.noRows, "there is nothing to learn from: no rows") }
+    guard labels.count > 1 else { throw ClassificationRows.oneLabel(labels, counts.reduce(0, +)) }
+    let known = labels
+    let reference = ClassificationRows(
+      features: try Matrix(rows: 0, columns: width, []), codes: [], labels: known)
+    let checked = try validation.map { (table) throws(MaquetteError) in
+      NetworkRows(try reference.validation(table))
+    }
+    return try learn(
+      inputs: width, validation: checked,
+      Start(
+        settings: settings, isClassifier: true, pass: before?.pass, outputs: known.count,
+        classWeights: try settings.classWeights.values(of: known, counts: counts)),
+      moments: moments, run: run, publish: { published.publish(ClassifierNetwork(labels: known, pass: $0)) }
+    ) { (body) throws(MaquetteError) in
+      try source.forEachBlock(of: .label, run) { (table) throws(MaquetteError) in
+        let rows = try ClassificationRows(table, mode: .partial).relabelled(after: known)
+        guard rows.labels.count == known.count, rows.features.columns == width else {
+          throw MaquetteError(
+            .badShape, "the rows have changed between two passes: other labels, or rows of another width")
+        }
+        try body(NetworkRows(rows))
+      }
+    }
+  }
+}
+
+extension ClassWeights {
+  /// The weight of each label; nil where all count the same.
+  ///
+  /// - Throws: ``MaquetteError/Code/badParameter`` for a label that isn't there.
+  func values(of labels: [String], counts: [Int]) throws(MaquetteError) -> [Float]? {
+    switch self {
+    case .none: return nil
+    case .balanced:
+      let present = counts.filter { $0 > 0 }
+      let share = Double(present.reduce(0, +)) / Double(max(1, present.count))
+      return counts.map { $0 > 0 ? Float(share / Double($0)) : 1 }
+    case .labels(let weights):
+      if let unknown = weights.keys.sorted().first(where: { !labels.contains($0) }) {
+        throw MaquetteError(
+          .badParameter, "classWeights has the label \(quoted(unknown)), which no row has",
+          name: "classWeights")
+      }
+      return labels.map { Float(weights[$0] ?? 1) }
+    }
   }
 }

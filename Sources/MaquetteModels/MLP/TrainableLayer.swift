@@ -1,11 +1,11 @@
 import MaquetteKernels
 import MaquetteSystem
 
-/// A dense layer in training: weights and bias, and Adam's two moments of each. Belongs to one thread.
+/// A dense layer in training: weights and bias, and the optimizer's two moments of each. Belongs to one thread.
 struct TrainableLayer {
   let inputs: Int
   let outputs: Int
-  private let relu: Bool
+  let activation: Activation
   private let weights: FloatBuffer
   private let bias: FloatBuffer
   private let moments: (FloatBuffer, FloatBuffer)
@@ -13,18 +13,10 @@ struct TrainableLayer {
 
   var stride: Int { Dense.stride(of: outputs) }
 
-  /// Random weights, biases of zero.
-  ///
-  /// Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010; the normal
-  /// distribution is cut off at two standard deviations and not stretched again, as TensorFlow.js has it.
-  ///
-  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
-  init(
-    inputs: Int, outputs: Int, relu: Bool, random: inout Random, run: TrainingRun
-  ) throws(MaquetteError) {
+  private init(inputs: Int, outputs: Int, activation: Activation) throws(MaquetteError) {
     self.inputs = inputs
     self.outputs = outputs
-    self.relu = relu
+    self.activation = activation
     let stride = Dense.stride(of: outputs)
     let (count, overflow) = inputs.multipliedReportingOverflow(by: stride)
     guard !overflow else {
@@ -34,21 +26,52 @@ struct TrainableLayer {
     bias = try FloatBuffer(zeros: stride)
     moments = (try FloatBuffer(zeros: count), try FloatBuffer(zeros: count))
     biasMoments = (try FloatBuffer(zeros: stride), try FloatBuffer(zeros: stride))
+  }
 
+  /// Random weights, biases of zero.
+  ///
+  /// Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010; the normal
+  /// distribution is cut off at two standard deviations and not stretched again, as TensorFlow.js has it.
+  ///
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
+  init(
+    inputs: Int, outputs: Int, activation: Activation, random: inout Random, run: TrainingRun
+  ) throws(MaquetteError) {
+    try self.init(inputs: inputs, outputs: outputs, activation: activation)
+    try fill(from: 0, random: &random, run: run)
+  }
+
+  /// The weights of a fitted layer, moments of zero, and random weights for outputs that come on top.
+  ///
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
+  init(
+    _ layer: ForwardPass.Layer, outputs: Int, random: inout Random, run: TrainingRun
+  ) throws(MaquetteError) {
+    try self.init(inputs: layer.inputs, outputs: outputs, activation: layer.activation)
+    let (from, to) = (Dense.stride(of: layer.outputs), stride)
+    for input in 0..<inputs {
+      (weights.pointer + input * to).update(from: layer.weights.pointer + input * from, count: layer.outputs)
+    }
+    bias.pointer.update(from: layer.bias.pointer, count: layer.outputs)
+    if outputs > layer.outputs { try fill(from: layer.outputs, random: &random, run: run) }
+  }
+
+  private func fill(from first: Int, random: inout Random, run: TrainingRun) throws(MaquetteError) {
     let deviation = (2 / Double(inputs + outputs)).squareRoot()
     for input in 0..<inputs {
       try run.checkCancellation()
       let row = weights.pointer + input * stride
-      for output in 0..<outputs { row[output] = Float(deviation * random.truncatedNormal()) }
+      for output in first..<outputs { row[output] = Float(deviation * random.truncatedNormal()) }
     }
   }
 
   /// For the forward pass; reads the weights as they are when it runs.
   var dense: DenseLayer {
-    DenseLayer(weights: weights.pointer, bias: bias.pointer, inputs: inputs, outputs: outputs, relu: relu)
+    DenseLayer(
+      weights: weights.pointer, bias: bias.pointer, inputs: inputs, outputs: outputs, activation: activation)
   }
 
-  /// For a step of Adam.
+  /// For a step of the optimizer.
   var trained: TrainedLayer {
     TrainedLayer(
       weights: weights.pointer, bias: bias.pointer,
@@ -56,9 +79,9 @@ struct TrainableLayer {
       biasMoments: (biasMoments.0.pointer, biasMoments.1.pointer), inputs: inputs, outputs: outputs)
   }
 
-  /// dx = dy Wᵀ, zero where the layer below, whose output `activation` is, gave nothing.
+  /// dx = dy Wᵀ, zero where the ReLU layer below, whose output `activation` is, gave nothing.
   func backward(
-    dy: UnsafePointer<Float>, rows: Int, activation: UnsafePointer<Float>,
+    dy: UnsafePointer<Float>, rows: Int, activation: UnsafePointer<Float>?,
     into dx: UnsafeMutablePointer<Float>
   ) {
     Dense.backward(
@@ -79,6 +102,29 @@ struct TrainableLayer {
   /// - Throws: ``MaquetteError/Code/outOfMemory``.
   func fitted() throws(MaquetteError) -> ForwardPass.Layer {
     ForwardPass.Layer(
-      weights: try weights.copy(), bias: try bias.copy(), inputs: inputs, outputs: outputs, relu: relu)
+      weights: try weights.copy(), bias: try bias.copy(), inputs: inputs, outputs: outputs,
+      activation: activation)
+  }
+
+  /// The outputs become (y − mean) · inverse.
+  func scaleOutputs(_ scaling: Scaling) {
+    for output in 0..<outputs {
+      let factor = scaling.inverse.pointer[output]
+      for input in 0..<inputs { weights.pointer[input * stride + output] *= factor }
+      bias.pointer[output] = (bias.pointer[output] - scaling.mean.pointer[output]) * factor
+    }
+  }
+}
+
+extension ForwardPass.Layer {
+  /// The layer whose outputs, brought to one scale, would be this one's: y / inverse + mean.
+  func unscalingOutputs(_ scaling: Scaling) -> ForwardPass.Layer {
+    let stride = Dense.stride(of: outputs)
+    for output in 0..<outputs {
+      let factor = 1 / scaling.inverse.pointer[output]
+      for input in 0..<inputs { weights.pointer[input * stride + output] *= factor }
+      bias.pointer[output] = bias.pointer[output] * factor + scaling.mean.pointer[output]
+    }
+    return self
   }
 }

@@ -44,7 +44,7 @@ private struct Trained: Equatable {
   }
 }
 
-@Suite struct AdamTests {
+@Suite struct OptimizerTests {
   @Test("A step is Adam's formula", arguments: variants)
   func formula(variant: KernelVariant) {
     let count = 48
@@ -52,7 +52,7 @@ private struct Trained: Equatable {
     var (first, second) = ([Float](repeating: 0, count: count), [Float](repeating: 0, count: count))
     var expected = weights.map(Double.init)
     var (m, v) = ([Double](repeating: 0, count: count), [Double](repeating: 0, count: count))
-    var adam = Adam(learningRate: 0.01)
+    var adam = Optimizer(learningRate: 0.01)
     for step in 1...50 {
       // Large, ordinary and tiny gradients, and none.
       let gradient = noise(count, seed: UInt64(step)).enumerated().map { index, value in
@@ -79,14 +79,14 @@ private struct Trained: Equatable {
     ] {
       var fused = Trained(inputs: inputs, outputs: outputs)
       var apart = fused
-      var adam = Adam()
+      var adam = Optimizer()
       let stride = Dense.stride(of: outputs)
       for step in 1...3 {
         let x = noise(rows * inputs, seed: UInt64(step))
         let dy = padded(noise(rows * outputs, seed: UInt64(100 + step)), rows: rows, columns: outputs)
         adam.advance()
         fused.withLayer {
-          Dense.update($0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, using: variant)
+          Dense.update($0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: adam, using: variant)
         }
         var (dw, db) = (unwritten(inputs * stride), unwritten(stride))
         Dense.gradient(
@@ -116,14 +116,14 @@ private struct Trained: Equatable {
       Trained(inputs: inputs, outputs: outputs), Trained(inputs: inputs, outputs: outputs)
     )
     var scratch = unwritten((inputs + 1) * Dense.stride(of: outputs))
-    var adam = Adam()
+    var adam = Optimizer()
     adam.advance()
     byProducts.withLayer {
       Dense.updateInTraining(
-        $0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, scratch: &scratch)
+        $0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: adam, scratch: &scratch)
     }
     byKernels.withLayer {
-      Dense.updateInTraining($0, x: x, xStride: inputs, dy: dy, rows: rows, adam: adam, scratch: nil)
+      Dense.updateInTraining($0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: adam, scratch: nil)
     }
     #expect(largestDifference(byProducts.first, byKernels.first.map(Double.init)) < 1e-3)
     #expect(byProducts.bias == byKernels.bias)
@@ -133,7 +133,7 @@ private struct Trained: Equatable {
   @Test("The moments of a unit without gradient die out instead of becoming subnormal", arguments: variants)
   func deadUnits(variant: KernelVariant) {
     var (weights, first, second) = (noise(16), noise(16, seed: 2), noise(16, seed: 3).map { $0 * $0 })
-    var adam = Adam()
+    var adam = Optimizer()
     for _ in 0..<3000 {
       adam.advance()
       adam.apply(
