@@ -452,8 +452,9 @@ maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
 
 /** The parameters of a kind, enough to build a form from.
  *  @param kind e.g. "mlp-classifier".
- *  @param[out] schema {"kind", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
- *              "values", "default", "description"}, …]}, yours to free. `type`: boolean, integer, number, integers,
+ *  @param[out] schema {"kind", "task", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
+ *              "values", "default", "description"}, …]}, yours to free. `task`: classification,
+ *              regression, clustering or projection. `type`: boolean, integer, number, integers,
  *              choice, or classWeights (a choice, or an object of labels and numbers); `minimum` and `maximum` where
  *              there are any; `maximumCount` for a list; `values` for a choice.
  *  @param[out] error may be NULL.

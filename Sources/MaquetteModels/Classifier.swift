@@ -45,6 +45,7 @@ public protocol Classifier: Model {
 }
 
 extension Classifier {
+  public static var task: ModelTask { .classification }
   public var fittedModel: (any FittedModel)? { fitted }
 
   /// The labels the model knows, as the training first saw them; empty before.

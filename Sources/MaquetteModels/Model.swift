@@ -13,6 +13,8 @@ public protocol Model: AnyObject, Sendable {
   static var kind: String { get }
   /// One sentence for people: what this kind does.
   static var summary: String { get }
+  /// What this kind is for.
+  static var task: ModelTask { get }
   /// The service that saved models of this kind are documents of.
   static var service: String { get }
 
@@ -67,6 +69,18 @@ public protocol Model: AnyObject, Sendable {
 
   /// `$training` for the extensions here, which can't name a property wrapper's projection.
   var trainingStream: Stream<TrainingStatus> { get }
+}
+
+/// What models are for: what they learn from, and what they predict.
+public enum ModelTask: String, Sendable {
+  /// Labels from labelled rows; predicts the confidence of each label.
+  case classification
+  /// Numbers from rows with targets; predicts them.
+  case regression
+  /// Groups of rows; predicts the confidence of each group.
+  case clustering
+  /// Fewer numbers that say what many say; predicts coordinates.
+  case projection
 }
 
 extension Model {
@@ -187,10 +201,10 @@ extension Model {
     for (parameter, value) in changes { try parameter.set(value) }
   }
 
-  /// Kind, description and parameters, for a host to build a form from.
+  /// Kind, task, description and parameters, for a host to build a form from.
   public static var schema: JSON {
     [
-      "kind": .string(kind), "description": .string(summary),
+      "kind": .string(kind), "task": .string(task.rawValue), "description": .string(summary),
       "parameters": .array(Self().parameters.map(\.schema)),
     ]
   }

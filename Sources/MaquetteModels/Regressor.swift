@@ -6,6 +6,8 @@ public import MaquetteSystem
 public protocol Regressor: Model {}
 
 extension Regressor {
+  public static var task: ModelTask { .regression }
+
   /// Starts a training on a matrix and the numbers that go with each of its rows, and returns at once.
   ///
   /// - Parameter targets: [rows, targets]

@@ -49,9 +49,10 @@ from ._errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
+from ._kinds import KNNClassifier, MLPClassifier, MLPRegressor
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
-from ._models import KNNClassifier, MLPClassifier, Model, kinds, schema
+from ._models import Model, kinds, schema
 from ._prediction import Prediction, Predictor
 from ._store import Store
 from ._streams import Queue, Stream, Subscription
@@ -78,6 +79,7 @@ __all__ = [
     "LibraryNotFoundError",
     "LockedError",
     "MLPClassifier",
+    "MLPRegressor",
     "MaquetteError",
     "Model",
     "NoRowsError",

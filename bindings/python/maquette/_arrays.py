@@ -73,6 +73,20 @@ def rows_of_numbers(values: Any, what: str) -> Array:
     )
 
 
+def targets_of_numbers(values: Any, rows: int, what: str) -> Array:
+    """The targets of a regression as a matrix: one number for each row, or a row of them."""
+    array = array_of_numbers(values, what)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim != 2 or len(array) != rows:
+        raise BadShapeError(
+            f"{what} must have a number, or a row of them, for each of {rows} rows, but its shape is "
+            f"{numpy.shape(values)}",
+            what,
+        )
+    return readable(array)
+
+
 def matrix_of(array: Array) -> Matrix:
     """Describes a matrix in place, with its strides. The array must outlive the call that gets it."""
     rows, cols = array.shape

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from ctypes import byref, c_int64, c_void_p
+from ctypes import byref, c_int64, c_void_p, sizeof
 from typing import Any
 
 import numpy
 import numpy.typing
 
-from ._arrays import Features, Floats, Labels, LabelStrings, matrix_of, readable, rows_of_numbers
+from ._arrays import Features, Floats, Labels, LabelStrings, matrix_of, readable, rows_of_numbers, targets_of_numbers
 from ._errors import BadShapeError, MaquetteError
 from ._handles import Owner
-from ._library import library
+from ._library import Matrix, library
 from ._store import Store
 from ._streams import Stream
 from ._text import owned_text, to_json, utf8
@@ -61,6 +61,15 @@ class Dataset(Owner):
         array = readable(rows_of_numbers(X, "X"))
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
         self._call(library.maquette_dataset_append, matrix_of(array), labels and labels.address)
+
+    def append_targets(self, X: Features, targets: Features) -> None:
+        """Adds an instance for each row of `X` with the numbers to be predicted from it, all or none.
+
+        `targets` has the shape (rows,) or (rows, targets); it is kept as 32-bit floats.
+        """
+        array = readable(rows_of_numbers(X, "X"))
+        numbers = targets_of_numbers(targets, len(array), "targets")
+        self._call(library.maquette_dataset_append_targets, matrix_of(array), matrix_of(numbers))
 
     def create(self, instance: Mapping[str, Any]) -> Instance:
         """Adds one instance, e.g. `{"x": [0.1, 0.2], "y": "left"}`; returns it as it is kept, with its id and dates."""
@@ -165,6 +174,22 @@ class Dataset(Owner):
                     raise
                 continue  # it has changed between the two calls
             return features, codes, json.loads(owned_text(labels))
+
+    def targets(self) -> Floats:
+        """All `y` that are numbers or lists of them, as an array of the shape (instances, targets)."""
+        while True:
+            shape = Matrix(struct_size=sizeof(Matrix))
+            self._call(library.maquette_dataset_targets, byref(shape))
+            targets = numpy.empty((shape.rows, shape.cols), numpy.float32)
+            if not targets.size:
+                return targets
+            try:
+                self._call(library.maquette_dataset_targets, byref(matrix_of(targets)))
+            except BadShapeError:
+                if self.count() == len(targets):
+                    raise
+                continue  # it has changed between the two calls
+            return targets
 
     # Watching
 

@@ -234,7 +234,7 @@ class NotHeldError(MaquetteError, LookupError):
     _status = 31
 
 
-BAD_HANDLE, BAD_SHAPE, TIMEOUT, REENTRANT = 1, 3, 13, 15
+BAD_HANDLE, INVALID_ARGUMENT, BAD_SHAPE, TIMEOUT, REENTRANT = 1, 2, 3, 13, 15
 
 CLASSES: dict[int, type[MaquetteError]] = {kind._status: kind for kind in MaquetteError.__subclasses__()}
 

@@ -70,6 +70,9 @@ class RawTrainingStatus(Structure):
     )
 
 
+DestroyFunction = CFUNCTYPE(None, c_void_p)
+
+
 class Rows(Structure):
     """`maquette_rows`: rows to learn from."""
 
@@ -93,7 +96,7 @@ class Source(Structure):
         ("rows", POINTER(Rows)),
         ("read", RowsFunction),
         ("user_data", c_void_p),
-        ("destroy", CFUNCTYPE(None, c_void_p)),
+        ("destroy", DestroyFunction),
     )
 
 
@@ -103,7 +106,6 @@ class Source(Structure):
 
 EventFunction = CFUNCTYPE(None, c_void_p, POINTER(Event))
 LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
-DestroyFunction = CFUNCTYPE(None, c_void_p)
 
 NO_EVENT_FUNCTION = EventFunction()
 NO_LOG_FUNCTION = LogFunction()

@@ -8,39 +8,31 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from ctypes import byref, c_int64, c_void_p
+from ctypes import byref, c_int64, c_void_p, sizeof
 from typing import Any, ClassVar, TextIO, TypeVar
 
 import numpy
 
-from ._arrays import (
-    Array,
-    Features,
-    Labels,
-    LabelStrings,
-    array_of_numbers,
-    copied,
-    matrix_of,
-    readable,
-    rows_of_numbers,
-)
+from ._arrays import Array, Features, Floats, Labels, array_of_numbers, copied, matrix_of, rows_of_numbers
 from ._dataset import Dataset
 from ._errors import (
     REENTRANT,
     TIMEOUT,
     BadHandleError,
+    BadShapeError,
+    InvalidArgumentError,
     MaquetteError,
     NotTrainedError,
     UnknownParameterError,
     WaitTimeoutError,
     call,
-    failure,
 )
 from ._handles import Owner
 from ._labels import LabelMemory
-from ._library import library
-from ._prediction import ALL, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
+from ._library import Matrix, library
+from ._prediction import ALL, NO_LABEL, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
 from ._progress import Progress
+from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
 from ._text import fetch_json, owned_text, to_json, utf8
@@ -48,8 +40,12 @@ from ._training import TrainingStatus, TrainingStream
 
 Self = TypeVar("Self", bound="Model")
 
-#: What `train` takes to validate with: a dataset, or rows and their labels.
-Validation = Dataset | tuple[Features, Labels]
+#: What `train` takes to validate with: a dataset, rows and their labels, or a function that gives blocks of them.
+Validation = Dataset | tuple[Features, Labels] | Blocks
+#: How a training begins: from nothing; from where the last one ended; with rows that come on top of those before.
+MODES = ("fresh", "continuing", "partial")
+#: What is kept of a training that is cancelled.
+KEPT = ("last", "best")
 
 
 def kinds() -> list[str]:
@@ -104,6 +100,8 @@ class Model(Owner):
 
     #: Of a subclass, which has an attribute for each parameter of the kind.
     kind: ClassVar[str] = ""
+    #: What the kind is for: "classification", "regression", "clustering" or "projection".
+    task: ClassVar[str] = ""
     #: The names of the parameters in Python, with Maquette's.
     _names: ClassVar[dict[str, str]] = {}
 
@@ -111,7 +109,9 @@ class Model(Owner):
         super().__init_subclass__(**arguments)
         if "kind" in cls.__dict__:
             cls._names = {}
-            for parameter in schema(cls.kind)["parameters"]:
+            description = schema(cls.kind)
+            cls.task = description["task"]
+            for parameter in description["parameters"]:
                 name = snake_case(parameter["name"])
                 cls._names[name] = parameter["name"]
                 setattr(cls, name, parameter_attribute(parameter))
@@ -131,9 +131,21 @@ class Model(Owner):
             to_json(given, "parameters"),
             byref(handle),
         )
+        self._adopt(handle)
+
+    def _adopt(self, handle: c_void_p) -> None:
         self._slots: list[Slot] = []
         self._labels = LabelMemory()
+        self._readers: list[BlockReader] = []
         self._own(handle, library.maquette_model_destroy)
+
+    def clone(self: Self) -> Self:
+        """A model of its own with the same parameters and the same knowledge."""
+        handle = c_void_p()
+        self._call(library.maquette_model_clone, byref(handle))
+        copy: Self = object.__new__(type(self))
+        copy._adopt(handle)
+        return copy
 
     # Parameters
 
@@ -165,56 +177,47 @@ class Model(Owner):
 
     def train(
         self,
-        data: Dataset | Features,
+        data: Dataset | Features | Blocks,
         y: Labels | None = None,
         validation: Validation | None = None,
         progress: bool | TextIO = False,
+        mode: str = "fresh",
     ) -> None:
         """Starts a training and returns at once.
 
-        `data` is a dataset, or the rows of a matrix, with their labels in `y`. `validation` is the same to validate
-        with: a dataset, or a pair of rows and labels; without it, a part of the data is kept back, as the parameter
-        `validation_split` says. With `progress`, a line shows how it goes. Predictions meanwhile answer with the
-        last finished epoch. A second training meanwhile raises `BusyError`.
+        `data` is a dataset; or the rows of a matrix, with their labels or, for a regression, numbers in `y`; or a
+        function that gives an iterator of blocks `(X, y)`, which is called whenever the rows are read: what does not
+        fit into memory is learned block by block. `validation` is what to validate with: a dataset, a pair of rows
+        and labels, or a function; without it, a part of the data is kept back, as the parameter `validation_split`
+        says. With `progress`, a line shows how it goes.
+
+        A `mode` of "continuing" goes on from where the last training ended, "partial" learns rows on top of those
+        before. Predictions meanwhile answer with the last finished epoch. A second training meanwhile raises
+        `BusyError`.
         """
+        if mode not in MODES:
+            raise InvalidArgumentError(f"mode must be one of {', '.join(MODES)}, not {mode!r}", "mode")
+        source = SourceStruct(self.task, data, y)
+        other: SourceStruct | None = None
+        if isinstance(validation, tuple | list):
+            if len(validation) != 2:
+                raise TypeError("a training on rows is validated with a pair (rows, labels)")
+            other = SourceStruct(self.task, *validation, what=("validation[0]", "validation[1]"))
+        elif validation is not None:
+            other = SourceStruct(self.task, validation, None)
         subscription = self._show(Progress(_output(progress))) if progress else None
         try:
             with self._labels.changing():
-                if isinstance(data, Dataset):
-                    self._train_dataset(data, y, validation)
-                else:
-                    self._train_matrix(data, y, validation)
+                self._readers = [part.reader for part in (source, other) if part is not None and part.reader]
+                self._call(library.maquette_model_train_source, address(source), address(other), MODES.index(mode))
         except BaseException:
             if subscription is not None:
                 subscription.unsubscribe()
             raise
 
-    def _train_dataset(self, data: Dataset, y: Labels | None, validation: Validation | None) -> None:
-        if y is not None:
-            raise TypeError("a dataset brings its own labels: y must be left out")
-        if validation is not None and not isinstance(validation, Dataset):
-            raise TypeError("a training on a dataset is validated with a dataset")
-        self._call(library.maquette_model_train, data._handle, validation._handle if validation else None)
-
-    def _train_matrix(self, data: Features, y: Labels | None, validation: Validation | None) -> None:
-        if y is None:
-            raise TypeError("y is missing: a training on rows needs a label for each")
-        features = readable(rows_of_numbers(data, "X"))
-        labels = LabelStrings(y, len(features))
-        if validation is None:
-            self._call(library.maquette_model_train_matrix, matrix_of(features), labels.address, None, None)
-            return
-        if isinstance(validation, Dataset) or len(validation) != 2:
-            raise TypeError("a training on rows is validated with a pair (rows, labels)")
-        other_features = readable(rows_of_numbers(validation[0], "validation[0]"))
-        other_labels = LabelStrings(validation[1], len(other_features), "validation[1]")
-        self._call(
-            library.maquette_model_train_matrix,
-            matrix_of(features),
-            labels.address,
-            matrix_of(other_features),
-            other_labels.address,
-        )
+    def partial_train(self, data: Dataset | Features | Blocks, y: Labels | None = None) -> None:
+        """Starts learning rows on top of those before, and returns at once: `train` with the mode "partial"."""
+        self.train(data, y, mode="partial")
 
     def _show(self, display: Progress) -> Subscription:
         """Shows the training that is about to begin, from a thread of Maquette's, until it is over."""
@@ -258,7 +261,7 @@ class Model(Owner):
                     left = max(0, min(left, round((end - time.monotonic()) * 1000 + 0.5)))
                 try:
                     if display is None or queue is None or display.over or not self.is_training:
-                        self._call(library.maquette_model_wait, left)
+                        self._wait_once(left)
                         return self
                     display(queue.get(left / 1000))
                 except WaitTimeoutError:
@@ -267,6 +270,13 @@ class Model(Owner):
         finally:
             if display is not None and queue is not None:
                 display.finish(queue)
+
+    def _wait_once(self, milliseconds: int) -> None:
+        try:
+            self._call(library.maquette_model_wait, milliseconds)
+        except MaquetteError as error:
+            cause = next((reader.error for reader in self._readers if reader.error is not None), None)
+            raise error from cause
 
     @contextmanager
     def _cancelled_by_ctrl_c(self) -> Iterator[None]:
@@ -279,27 +289,36 @@ class Model(Owner):
 
     def fit(
         self: Self,
-        data: Dataset | Features,
+        data: Dataset | Features | Blocks,
         y: Labels | None = None,
         validation: Validation | None = None,
         progress: bool | TextIO = False,
+        mode: str = "fresh",
     ) -> Self:
         """Trains and waits; returns the model."""
         if not progress:
             with self._cancelled_by_ctrl_c():
-                self.train(data, y, validation)
+                self.train(data, y, validation, mode=mode)
                 return self._wait(None, None, None)
         with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
             queue.get()  # how it was before this training
             display = Progress(_output(progress))
-            self.train(data, y, validation)
+            self.train(data, y, validation, mode=mode)
             return self._wait(None, display, queue)
 
-    def cancel(self) -> None:
-        """Asks the training to end, which it does within one mini-batch. Without a training, this does nothing."""
-        status = library.maquette_model_cancel(self._handle)
-        if status:
-            raise self._explained(failure(status, c_void_p()))
+    def cancel(self, keep: str = "last") -> None:
+        """Asks the training to end, which it does within one mini-batch. Without a training, this does nothing.
+
+        What stays is the last epoch, or the "best": the one with the least validation loss.
+        """
+        if keep not in KEPT:
+            raise InvalidArgumentError(f"keep must be one of {', '.join(KEPT)}, not {keep!r}", "keep")
+        self._call(library.maquette_model_cancel_keeping, KEPT.index(keep))
+
+    def reset(self) -> None:
+        """Forgets what was learned or loaded. The parameters stay as they are."""
+        with self._labels.changing():
+            self._call(library.maquette_model_reset)
 
     @property
     def is_training(self) -> bool:
@@ -313,7 +332,7 @@ class Model(Owner):
     def is_trained(self) -> bool:
         """Whether it can predict."""
         try:
-            self._label_count()
+            self._output_count()
         except NotTrainedError:
             return False
         return True
@@ -326,22 +345,35 @@ class Model(Owner):
     # Predicting
 
     def predict(self, X: Any) -> Any:
-        """The label of a row, with the confidence of each; or of many rows, their labels.
+        """The answer for a row, or those for many rows.
 
-        >>> model.predict(row)       # Prediction(label='3', confidences={'0': 0.01, '3': 0.97, …})
-        >>> model.predict(rows)      # array(['3', '7', …])
+        >>> classifier.predict(row)      # Prediction(label='3', confidences={'0': 0.01, '3': 0.97, …})
+        >>> classifier.predict(rows)     # array(['3', '7', …])
+        >>> regressor.predict(row)       # 0.25, or an array where there are several targets
+        >>> regressor.predict(rows)      # float32, (rows,) or (rows, targets)
         """
+        if self.task != "classification":
+            return self._numbers(self.predict_proba(X))
         confidences, labels = self._labels.consistent(self, X)
         if confidences.ndim == 1:
             values: list[float] = confidences.tolist()
-            return Prediction(labels[values.index(max(values))], dict(zip(labels, values, strict=True)))
-        return numpy.array(labels)[confidences.argmax(axis=1)]
+            greatest = max(values)
+            label = labels[values.index(greatest)] if greatest > 0 else NO_LABEL
+            return Prediction(label, dict(zip(labels, values, strict=True)))
+        found = numpy.array(labels)[confidences.argmax(axis=1)]
+        rejected = confidences.max(axis=1, initial=0) == 0
+        return numpy.where(rejected, NO_LABEL, found) if rejected.any() else found
+
+    def _numbers(self, predictions: Array) -> Any:
+        if self.task == "regression" and predictions.shape[-1] == 1:
+            return float(predictions[0]) if predictions.ndim == 1 else predictions[:, 0]
+        return predictions
 
     def predict_proba(self, X: Any, out: Array | None = None) -> Array:
-        """The confidence of each label, in the order of `labels`, for a row or for many.
+        """The confidence of each label, in the order of `labels`, for a row or for many; of a regression, the numbers.
 
-        float32, of the shape (labels,) or (rows, labels); a row sums up to 1. With `out`, an array of float32 or
-        float64, it is written there.
+        float32, of the shape (labels,) or (rows, labels); a row sums up to 1, or is all 0 where it belongs to no
+        label. With `out`, an array of float32 or float64, it is written there.
         """
         slots = self._slots
         try:
@@ -390,10 +422,33 @@ class Model(Owner):
         labels: list[str] = self._json(library.maquette_model_labels)
         return labels
 
-    def _label_count(self) -> int:
+    def _output_count(self) -> int:
         count = c_int64()
-        self._call(library.maquette_model_label_count, byref(count))
+        self._call(library.maquette_model_output_count, byref(count))
         return count.value
+
+    # What else was found out
+
+    @property
+    def attributes(self) -> list[str]:
+        """The names of what else the training has found out: see `attribute`."""
+        names: list[str] = self._json(library.maquette_model_attributes)
+        return names
+
+    def attribute(self, name: str) -> Floats:
+        """What else the training has found out, as a matrix: `centers`, `components`, …"""
+        encoded = utf8(name, "name")
+        while True:
+            shape = Matrix(struct_size=sizeof(Matrix))
+            self._call(library.maquette_model_attribute, encoded, byref(shape))
+            found = numpy.empty((shape.rows, shape.cols), numpy.float32)
+            if not found.size:
+                return found
+            try:
+                self._call(library.maquette_model_attribute, encoded, byref(matrix_of(found)))
+            except BadShapeError:
+                continue  # it has been trained anew between the two calls
+            return found
 
     # Saving and loading
 
@@ -439,11 +494,11 @@ class Model(Owner):
                 how = ""
         if not self.is_trained:
             return how + "not trained"
-        count = self._label_count()
+        count = self._output_count()
         accuracy = status.accuracy_val if status.accuracy_val is not None else status.accuracy
         score = f", accuracy {accuracy:.1%}" if accuracy is not None and status.status == "success" else ""
         verb = "loaded" if status.status == "loaded" else "trained"
-        return f"{how}{verb}, {count} labels{score}"
+        return f"{how}{verb}, {count} {OUTPUTS[self.task]}{'' if count == 1 else 's'}{score}"
 
     def _json(self, function: Any, *arguments: Any) -> Any:
         pointer = c_void_p()
@@ -454,41 +509,9 @@ class Model(Owner):
         return self._closed_error() if isinstance(error, BadHandleError) and self.closed else error
 
 
+#: What a prediction has a number for.
+OUTPUTS = {"classification": "label", "regression": "target", "clustering": "cluster", "projection": "component"}
+
+
 def _output(progress: bool | TextIO) -> TextIO | None:
     return None if isinstance(progress, bool) else progress
-
-
-class MLPClassifier(Model):
-    """A neural network of fully connected layers that tells classes apart.
-
-    >>> model = MLPClassifier(layers=[64, 32], epochs=20).fit(X, y)
-
-    `maquette.schema("mlp-classifier")` describes its parameters.
-    """
-
-    kind = "mlp-classifier"
-
-    layers: list[int]
-    epochs: int
-    batch_size: int
-    validation_split: float
-    seed: int
-
-    def __init__(self, **parameters: Any) -> None:
-        super().__init__(self.kind, **parameters)
-
-
-class KNNClassifier(Model):
-    """Asks the `k` nearest rows it has learned for their labels.
-
-    >>> model = KNNClassifier(k=3).fit(X, y)
-
-    `maquette.schema("knn-classifier")` describes its parameters.
-    """
-
-    kind = "knn-classifier"
-
-    k: int
-
-    def __init__(self, **parameters: Any) -> None:
-        super().__init__(self.kind, **parameters)

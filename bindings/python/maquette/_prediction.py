@@ -26,6 +26,9 @@ _predict = type(library.maquette_model_predict)(("maquette_model_predict", libra
 _predict.restype = c_int32
 
 
+#: The label of a row that belongs to none: all its confidences are 0.
+NO_LABEL = "none"
+
 #: `row[:]`, made once.
 ALL = slice(None)
 
@@ -71,7 +74,7 @@ def new_slot(handle: c_void_p, like: Array, labels: int) -> Slot:
 
 def make_predictor(model: Model) -> Predictor:
     # A closure: its variables are nearer at hand than an object's attributes.
-    view, arguments, confidences, _kept = new_slot(model._handle, numpy.empty(0, numpy.float32), model._label_count())
+    view, arguments, confidences, _kept = new_slot(model._handle, numpy.empty(0, numpy.float32), model._output_count())
     predict, everything = _predict, ALL
 
     def predictor(row: Any) -> Floats:
@@ -95,7 +98,7 @@ def make_predictor(model: Model) -> Predictor:
 def predicted_slot(model: Model, row: Array) -> Slot:
     """A new slot that fits the row and the model's labels, with the row predicted."""
     while True:
-        count = model._label_count()
+        count = model._output_count()
         slot = new_slot(model._handle, row, count)
         slot[0][ALL] = row  # type: ignore[call-overload]
         error = c_void_p()
@@ -103,7 +106,7 @@ def predicted_slot(model: Model, row: Array) -> Slot:
         if not status:
             return slot
         reason = failure(status, error)
-        if status == BAD_SHAPE and model._label_count() != count:
+        if status == BAD_SHAPE and model._output_count() != count:
             continue  # a training with other labels has come in between
         raise model._explained(reason)
 
@@ -112,7 +115,7 @@ def predict_matrix(model: Model, features: Array, out: Array | None) -> Array:
     """The confidences of many rows: [rows, labels]."""
     features = readable(features)
     while True:
-        count = model._label_count()
+        count = model._output_count()
         if out is None:
             answers = numpy.empty((len(features), count), numpy.float32)
         else:
@@ -120,7 +123,7 @@ def predict_matrix(model: Model, features: Array, out: Array | None) -> Array:
         try:
             model._call(library.maquette_model_predict, matrix_of(features), matrix_of(answers))
         except BadShapeError:
-            if model._label_count() == count:
+            if model._output_count() == count:
                 raise
             continue  # a training with other labels has come in between
         return answers

@@ -111,6 +111,8 @@ def _figures(status: TrainingStatus, accuracy: str, validation: str) -> list[str
         (accuracy, status.accuracy, ".1%"),
         (f"{validation}loss", status.loss_val, ".4f"),
         (f"{validation}{accuracy}", status.accuracy_val, ".1%"),
+        ("error", status.mean_absolute_error, ".4g"),
+        (f"{validation}error", status.mean_absolute_error_val, ".4g"),
     )
     return [f"{name} {figure:{form}}" for name, figure, form in figures if figure is not None]
 

@@ -64,6 +64,15 @@ class TrainingStatus(dict[str, Any]):
         return self._figure("accuracyVal")
 
     @property
+    def mean_absolute_error(self) -> float | None:
+        return self._figure("meanAbsoluteError")
+
+    @property
+    def mean_absolute_error_val(self) -> float | None:
+        """The mean absolute error on the validation rows."""
+        return self._figure("meanAbsoluteErrorVal")
+
+    @property
     def error(self) -> str | None:
         """What went wrong, after `status` "error"."""
         return self.data.get("error")

@@ -25,6 +25,24 @@ PATIENCE = 30.0
 ENDLESS = 1_000_000
 
 
+KINDS = maquette.kinds()
+
+
+def kinds_for(*tasks: str) -> list[str]:
+    """The kinds that are for one of these tasks."""
+    return [kind for kind in KINDS if maquette.schema(kind)["task"] in tasks]
+
+
+def answers(kind: str, y: Any) -> Any:
+    """What a kind learns beside the rows: labels, numbers, or nothing."""
+    task = maquette.schema(kind)["task"]
+    if task == "classification":
+        return y
+    if task == "regression":
+        return numpy.unique(y, return_inverse=True)[1].astype("f4")
+    return None
+
+
 class Digits:
     """The handwritten digits, split as the README of the data says."""
 

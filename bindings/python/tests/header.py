@@ -56,9 +56,11 @@ def fields(struct: str) -> list[str]:
     text = re.sub(r"/\*.*?\*/", " ", HEADER.read_text(), flags=re.DOTALL)
     match = re.search(rf"typedef struct {struct} \{{(.*?)\}} {struct};", text, re.DOTALL)
     assert match, struct
+    # A pointer to a function: its name stands in its first parentheses.
+    content = re.sub(r"\(\*(\w+)\)\([^()]*\)", r"\1", match[1])
     return [
         re.sub(r"^.*[\s*]", "", name.strip())
-        for declaration in match[1].split(";")
+        for declaration in content.split(";")
         if declaration.strip()
         for name in declaration.split(",")
     ]

@@ -30,6 +30,7 @@ TYPES = {
     "int32_t*": (_library.int32_out, _library.codes_out),
     "int64_t*": _library.int64_out,
     "maquette_matrix*": _library.matrix,
+    "maquette_source*": _library.source,
     "maquette_event*": _library.event,
     "maquette_training_status*": _library.training_status,
     "maquette_event_fn": _library.EventFunction,

@@ -8,7 +8,7 @@ import sys
 
 import numpy
 import pytest
-from conftest import PATIENCE, Digits, environment, run, start
+from conftest import PATIENCE, Digits, answers, environment, run, start
 
 import maquette
 
@@ -277,7 +277,7 @@ def test_another_process_loads_a_model_and_predicts_the_same_bits(tmp_path, digi
     with maquette.Store(path) as store:
         for kind in maquette.kinds():
             with maquette.Model(kind) as model:
-                model.fit(digits.X, digits.y).save(store, kind)
+                model.fit(digits.X, answers(kind, digits.y)).save(store, kind)
                 numpy.save(tmp_path / f"{kind}.npy", model.predict_proba(digits.X_test))
         # The store stays open here while the other process reads.
         result = run(

@@ -4,7 +4,7 @@ import io
 import re
 
 import pytest
-from conftest import Digits
+from conftest import KINDS, Digits, answers
 
 import maquette
 from maquette._progress import Progress
@@ -92,18 +92,18 @@ def test_a_file_that_is_closed_disturbs_nothing(blobs) -> None:
 
 
 @pytest.mark.parametrize("how", ["fit", "wait", "train"])
-@pytest.mark.parametrize("kind", maquette.kinds())
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_way_to_ask_for_it_shows_it(how: str, kind: str, digits: Digits) -> None:
     for file in (Terminal(), io.StringIO()):
         with maquette.Model(kind) as model:
             for _ in range(2):
                 if how == "fit":
-                    model.fit(digits.X, digits.y, progress=file)
+                    model.fit(digits.X, answers(kind, digits.y), progress=file)
                 elif how == "wait":
-                    model.train(digits.X, digits.y)
+                    model.train(digits.X, answers(kind, digits.y))
                     model.wait(progress=file)
                 else:
-                    model.train(digits.X, digits.y, progress=file)
+                    model.train(digits.X, answers(kind, digits.y), progress=file)
                     model.wait()
             assert file.getvalue().count("trained in") == 2
             if kind == "mlp-classifier" and how != "wait":
