@@ -42,6 +42,14 @@ INLINE vf multiply_add(vf a, vf b, vf c) {
 #endif
 }
 
+INLINE float scalar_multiply_add(float a, float b, float c) {
+#if FUSED
+  return __builtin_fmaf(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
 INLINE vi lane_numbers(void) { return (vi){0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
 
 INLINE vf halves_swapped(vf a) {
@@ -852,155 +860,7 @@ static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdif
   }
 }
 
-/* ---- Nearest neighbours --------------------------------------------------------------------------------- */
-
-static void pack(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t features, float *panels,
-                 ptrdiff_t first) {
-  for (ptrdiff_t row = 0; row < rows;) {
-    ptrdiff_t lane = (first + row) % LANES;
-    float *panel = panels + (first + row - lane) * features;
-    if (lane == 0 && row + LANES <= rows) {
-      const float *from = x + row * x_stride;
-      ptrdiff_t feature = 0;
-      for (; feature + LANES <= features; feature += LANES) {
-        vf block[LANES];
-        UNROLL for (int i = 0; i < LANES; i++) block[i] = load(from + i * x_stride + feature);
-        transpose(block);
-        UNROLL for (int i = 0; i < LANES; i++) store(panel + (feature + i) * LANES, block[i]);
-      }
-      for (; feature < features; feature++) {
-        for (int i = 0; i < LANES; i++) panel[feature * LANES + i] = from[i * x_stride + feature];
-      }
-      row += LANES;
-    } else {
-      for (ptrdiff_t feature = 0; feature < features; feature++) {
-        panel[feature * LANES + lane] = x[row * x_stride + feature];
-      }
-      row += 1;
-    }
-  }
-}
-
-/* `queries` queries by `count` panels; each score is a sum over the features in order. */
-INLINE void score_tile(const int queries, const int count, const float *panels, ptrdiff_t features, const float *query,
-                       ptrdiff_t query_stride, int32_t metric, float *scores, ptrdiff_t score_stride) {
-  vf sum[TILE_ROWS * TILE_VECTORS > 4 ? TILE_ROWS * TILE_VECTORS : 4];
-  UNROLL for (int i = 0; i < queries * count; i++) sum[i] = splat(0);
-  if (metric == MAQUETTE_DOT) {
-    multiply_tile(queries, count, sum, query, query_stride, 1, panels, LANES, features * LANES, features);
-  } else {
-    for (ptrdiff_t feature = 0; feature < features; feature++) {
-      vf shared[8];
-      UNROLL for (int p = 0; p < count; p++) shared[p] = load(panels + (p * features + feature) * LANES);
-      UNROLL for (int q = 0; q < queries; q++) {
-        vf value = splat(query[q * query_stride + feature]);
-        UNROLL for (int p = 0; p < count; p++) {
-          vf difference = shared[p] - value;
-          sum[q * count + p] = multiply_add(difference, difference, sum[q * count + p]);
-        }
-      }
-    }
-    UNROLL for (int i = 0; i < queries * count; i++) sum[i] = -sum[i];
-  }
-  UNROLL for (int q = 0; q < queries; q++) {
-    UNROLL for (int p = 0; p < count; p++) store(scores + q * score_stride + p * LANES, sum[q * count + p]);
-  }
-}
-
-/* `metric` is a constant where this is inlined. */
-INLINE void score_by(const int32_t metric, const float *panels, ptrdiff_t panel_count, ptrdiff_t features,
-                     const float *queries, ptrdiff_t query_stride, ptrdiff_t query_count, float *scores,
-                     ptrdiff_t score_stride) {
-  enum { SINGLE = ROW_TILE < 4 ? 2 : 4 };
-  ptrdiff_t width;
-  for (ptrdiff_t p = 0; p < panel_count; p += width) {
-    const float *panel = panels + p * features * LANES;
-    ptrdiff_t q = 0;
-    width = 1;
-    if (query_count < TILE_ROWS && p + SINGLE <= panel_count) {
-      width = SINGLE;
-      for (; q < query_count; q++) {
-        score_tile(1, SINGLE, panel, features, queries + q * query_stride, query_stride, metric,
-                   scores + q * score_stride + p * LANES, score_stride);
-      }
-      continue;
-    }
-    if (p + TILE_VECTORS <= panel_count) width = TILE_VECTORS;
-    for (; q + TILE_ROWS <= query_count; q += TILE_ROWS) {
-      const float *query = queries + q * query_stride;
-      float *to = scores + q * score_stride + p * LANES;
-      if (width == TILE_VECTORS) {
-        score_tile(TILE_ROWS, TILE_VECTORS, panel, features, query, query_stride, metric, to, score_stride);
-      } else {
-        score_tile(TILE_ROWS, 1, panel, features, query, query_stride, metric, to, score_stride);
-      }
-    }
-    for (; q < query_count; q++) {
-      const float *query = queries + q * query_stride;
-      float *to = scores + q * score_stride + p * LANES;
-      if (width == TILE_VECTORS) {
-        score_tile(1, TILE_VECTORS, panel, features, query, query_stride, metric, to, score_stride);
-      } else {
-        score_tile(1, 1, panel, features, query, query_stride, metric, to, score_stride);
-      }
-    }
-  }
-}
-
-static void score(const float *panels, ptrdiff_t panel_count, ptrdiff_t features, const float *queries,
-                  ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric, float *scores,
-                  ptrdiff_t score_stride) {
-  if (metric == MAQUETTE_DOT) {
-    score_by(MAQUETTE_DOT, panels, panel_count, features, queries, query_stride, query_count, scores, score_stride);
-  } else {
-    score_by(MAQUETTE_SQUARED_DISTANCE, panels, panel_count, features, queries, query_stride, query_count, scores,
-             score_stride);
-  }
-}
-
-/* Offers the scores of the rows `first` and up to the best of one query; returns how many of k it then holds. */
-static ptrdiff_t offer(const float *scores, ptrdiff_t count, ptrdiff_t first, float *best, int32_t *rows, ptrdiff_t k,
-                       ptrdiff_t found) {
-  for (ptrdiff_t at = 0; at < count; at += LANES) {
-    ptrdiff_t present = count - at < LANES ? count - at : LANES;
-    if (found == k && present == LANES) {
-      vf worst = splat(best[k - 1]), offered = load(scores + at);
-      /* An equal score only matters if its row is lower: not while rows come in order. */
-      vi better = first + at > rows[k - 1] ? offered > worst : offered >= worst;
-      if (!any(better)) continue;
-    }
-    for (ptrdiff_t lane = 0; lane < present; lane++) {
-      float value = scores[at + lane];
-      if (found == k && value < best[k - 1]) continue;
-      found = maquette_nearest_insert(best, rows, k, found, value, (int32_t)(first + at + lane));
-    }
-  }
-  return found;
-}
-
-static void search(const float *panels, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features, const float *queries,
-                   ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric, maquette_nearest *nearest) {
-  /* 32 KB of scores at a time stay in the first-level cache. */
-  enum { QUERIES = TILE_ROWS, PANELS = 32 };
-  float scores[QUERIES * PANELS * LANES] __attribute__((aligned(64)));
-  const ptrdiff_t k = nearest->k, before = nearest->found;
-  if (k <= 0 || last <= first) return;
-  ptrdiff_t after = before;
-  for (ptrdiff_t row = first; row < last; row += PANELS * LANES) {
-    ptrdiff_t count = last - row < PANELS * LANES ? last - row : PANELS * LANES;
-    ptrdiff_t held = after;
-    for (ptrdiff_t query = 0; query < query_count; query += QUERIES) {
-      ptrdiff_t block = query_count - query < QUERIES ? query_count - query : QUERIES;
-      score(panels + row * features, (count + LANES - 1) / LANES, features, queries + query * query_stride,
-            query_stride, block, metric, scores, PANELS * LANES);
-      for (ptrdiff_t q = 0; q < block; q++) {
-        after = offer(scores + q * PANELS * LANES, count, row, nearest->scores + (query + q) * k,
-                      nearest->rows + (query + q) * k, k, held);
-      }
-    }
-  }
-  nearest->found = after;
-}
+#include "neighbours.h"
 
 const maquette_kernels VARIANT = {
     .name = VARIANT_NAME,

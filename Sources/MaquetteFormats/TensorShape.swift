@@ -1,13 +1,13 @@
 /// The shape of an array of numbers, as formats write it down.
 struct TensorShape {
   let dimensions: [Int]
-  /// What its elements, of 4 bytes each, take.
+  /// The bytes that its elements take.
   let bytes: Int
 
   /// Nil unless all are whole numbers, none of them negative, and their product is one that can be.
-  init?(_ json: [JSON]) {
+  init?(_ json: [JSON], elementSize: Int = 4) {
     var dimensions: [Int] = []
-    var bytes = 4
+    var bytes = elementSize
     for dimension in json {
       guard let size = dimension.integer, size >= 0,
         case let (product, overflow) = bytes.multipliedReportingOverflow(by: size), !overflow

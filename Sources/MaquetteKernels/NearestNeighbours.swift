@@ -11,11 +11,14 @@ package enum NearestNeighbours {
     /// The squared Euclidean distance with its sign turned, summed over (x − q)², so that near rows of large
     /// numbers lose no digits.
     case squaredDistance
+    /// The sum of |x − q| with its sign turned.
+    case manhattan
 
     fileprivate var code: Int32 {
       switch self {
       case .dot: Int32(MAQUETTE_DOT)
       case .squaredDistance: Int32(MAQUETTE_SQUARED_DISTANCE)
+      case .manhattan: Int32(MAQUETTE_MANHATTAN)
       }
     }
   }
@@ -32,32 +35,39 @@ package enum NearestNeighbours {
   }
 
   /// scores[query, 16 × panel + row], `scoreStride` floats from query to query.
+  ///
+  /// - Parameter offsets: one for each row of the panels, added to its dot products; nil: none.
   package static func score(
-    panels: UnsafePointer<Float>, panelCount: Int, features: Int, queries: UnsafePointer<Float>,
+    panels: UnsafePointer<Float>, offsets: UnsafePointer<Float>? = nil, panelCount: Int, features: Int,
+    queries: UnsafePointer<Float>,
     queryStride: Int, queryCount: Int, metric: Metric, into scores: UnsafeMutablePointer<Float>,
     scoreStride: Int, using variant: KernelVariant = .best
   ) {
     variant.table.pointee.score(
-      panels, panelCount, features, queries, queryStride, queryCount, metric.code, scores, scoreStride)
+      panels, offsets, panelCount, features, queries, queryStride, queryCount, metric.code, scores,
+      scoreStride)
   }
 
   /// The `k` best of `rows` for each query, best first, of equal ones the lower row first.
   ///
   /// - Parameters:
   ///   - panels: the panel of row 0.
+  ///   - offsets: one for each row of the panels, added to its dot products; nil: none.
   ///   - rows: starts at a multiple of 16; rows beyond its end are never chosen.
   ///   - scores: [queryCount, k]
   ///   - found: how many of k are there already from searches before, the same for each query.
   /// - Returns: how many of k there are now; the rest of `scores` and `indices` is left alone.
   package static func search(
-    panels: UnsafePointer<Float>, rows: Range<Int>, features: Int, queries: UnsafePointer<Float>,
+    panels: UnsafePointer<Float>, offsets: UnsafePointer<Float>? = nil, rows: Range<Int>, features: Int,
+    queries: UnsafePointer<Float>,
     queryStride: Int, queryCount: Int, metric: Metric, k: Int, scores: UnsafeMutablePointer<Float>,
     indices: UnsafeMutablePointer<Int32>, found: Int = 0, using variant: KernelVariant = .best
   ) -> Int {
     precondition(rows.lowerBound % 16 == 0 && rows.upperBound <= Int(Int32.max))
     var nearest = maquette_nearest(scores: scores, rows: indices, k: k, found: found)
     variant.table.pointee.search(
-      panels, rows.lowerBound, rows.upperBound, features, queries, queryStride, queryCount, metric.code,
+      panels, offsets, rows.lowerBound, rows.upperBound, features, queries, queryStride, queryCount,
+      metric.code,
       &nearest)
     return nearest.found
   }

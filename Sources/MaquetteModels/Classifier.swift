@@ -55,9 +55,7 @@ extension Classifier {
   ///
   /// - Throws: ``MaquetteError/Code/notTrained``.
   package func ready() throws(MaquetteError) -> any FittedClassifier {
-    guard let fitted else {
-      throw MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
-    }
+    guard let fitted else { throw notTrained }
     return fitted
   }
 

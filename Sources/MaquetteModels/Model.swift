@@ -67,6 +67,9 @@ public protocol Model: AnyObject, Sendable {
   /// - Throws: ``MaquetteError/Code/badFormat``; the model is then as it was.
   func restore(_ archive: ModelArchive) throws(MaquetteError)
 
+  /// What can be watched besides the training and the parameters, by name: `centers`, `clusters`.
+  var streams: [String: any JSONStream] { get }
+
   /// `$training` for the extensions here, which can't name a property wrapper's projection.
   var trainingStream: Stream<TrainingStatus> { get }
 }
@@ -160,11 +163,16 @@ extension Model {
   ///
   /// - Throws: ``MaquetteError/Code/notTrained``.
   package func readyModel() throws(MaquetteError) -> any FittedModel {
-    guard let fittedModel else {
-      throw MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
-    }
+    guard let fittedModel else { throw notTrained }
     return fittedModel
   }
+
+  var notTrained: MaquetteError {
+    MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
+  }
+
+  /// What can be watched besides the training and the parameters, by name.
+  public var streams: [String: any JSONStream] { [:] }
 
   public var isTraining: Bool { trainer.isTraining }
 

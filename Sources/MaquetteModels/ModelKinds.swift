@@ -4,7 +4,8 @@ public import MaquetteSystem
 /// The kinds of models there are. A new kind is added here, and nowhere else.
 public enum ModelKinds {
   public static let all: [any Model.Type] = [
-    MLPClassifier.self, MLPRegressor.self, KNNClassifier.self,
+    MLPClassifier.self, MLPRegressor.self, KNNClassifier.self, KNNRegressor.self,
+    KMeansClustering.self, PCA.self,
   ]
 
   /// The kind of that name.

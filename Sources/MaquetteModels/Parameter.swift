@@ -53,7 +53,8 @@ public struct ParameterBounds: Sendable {
 
 /// A type that parameters can have.
 public protocol ParameterValue: Sendable, Equatable {
-  /// As in a model's schema: `boolean`, `integer`, `number`, `integers`, `choice` or `classWeights`.
+  /// As in a model's schema: `boolean`, `integer`, `number`, `integers`, `choice`,
+  /// `classWeights` or `centers`.
   static var typeName: String { get }
   /// What may be chosen from; empty for numbers.
   static var choices: [String] { get }
@@ -156,6 +157,9 @@ extension Parameter {
   private var expectation: String {
     let choices = Value.choices.map { "\"\($0)\"" }.joined(separator: " or ")
     if Value.typeName == "classWeights" { return choices + ", or an object of labels and numbers from 0" }
+    if Value.typeName == "centers" {
+      return choices + ", or an array of centers, arrays of numbers of one length"
+    }
     if !choices.isEmpty { return choices }
     let type =
       switch Value.typeName {

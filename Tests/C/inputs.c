@@ -428,7 +428,7 @@ static const struct {
     {"mlp-classifier", "{\"layers\": [16385]}", "16384", MAQUETTE_E_BAD_PARAMETER},
     {"mlp-classifier", "{\"seed\": -1}", "seed", MAQUETTE_E_BAD_PARAMETER},
     {"knn-classifier", "{\"k\": 0}", "k", MAQUETTE_E_BAD_PARAMETER},
-    {"knn-classifier", "{\"metric\": \"manhattan\"}", "euclidean", MAQUETTE_E_BAD_PARAMETER},
+    {"knn-classifier", "{\"metric\": \"chebyshev\"}", "euclidean", MAQUETTE_E_BAD_PARAMETER},
     {"knn-classifier", "{\"weights\": 1}", "weights", MAQUETTE_E_BAD_PARAMETER},
 };
 

@@ -10,7 +10,9 @@ import pathlib
 
 import numpy as np
 import sklearn
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 
 
@@ -27,7 +29,7 @@ queries = (random.normal(size=(25, 6)) * 2).astype(np.float32).round(3)
 queries[:5] = rows[:5]  # places of rows: distance zero
 
 neighbours = []
-for metric in ("cosine", "euclidean"):
+for metric in ("cosine", "euclidean", "manhattan"):
     for weights in ("uniform", "distance"):
         for k in (1, 3, 10):
             model = KNeighborsClassifier(k, metric=metric, weights=weights, algorithm="brute").fit(
@@ -43,6 +45,38 @@ for metric in ("cosine", "euclidean"):
                 }
             )
 
+targets = np.stack([rows[:, 0] * rows[:, 1], rows[:, 2]], axis=1).round(4)
+regressions = [
+    {
+        "metric": metric,
+        "weights": weights,
+        "predictions": rounded(
+            KNeighborsRegressor(4, metric=metric, weights=weights, algorithm="brute")
+            .fit(rows.astype(np.float64), targets)
+            .predict(queries.astype(np.float64))
+        ),
+    }
+    for metric in ("cosine", "euclidean", "manhattan")
+    for weights in ("uniform", "distance")
+]
+
+clustering = KMeans(4, init=rows[[0, 20, 40, 60]], n_init=1, tol=0, algorithm="lloyd").fit(rows)
+components = []
+for whiten in (False, True):
+    pca = PCA(3, whiten=whiten, svd_solver="full").fit(rows.astype(np.float64))
+    # Ours point to where their largest weight is positive.
+    signs = np.sign(pca.components_[range(3), abs(pca.components_).argmax(axis=1)])
+    components.append(
+        {
+            "whiten": whiten,
+            "components": rounded(pca.components_ * signs[:, None]),
+            "explainedVariance": rounded(pca.explained_variance_),
+            "explainedVarianceRatio": rounded(pca.explained_variance_ratio_),
+            "scores": rounded(pca.transform(queries.astype(np.float64)) * signs),
+            "inverse": rounded(pca.inverse_transform(pca.transform(queries.astype(np.float64)))),
+        }
+    )
+
 network = MLPClassifier((7, 4), max_iter=60, random_state=1).fit(rows, labels)
 fixture = {
     "made with": f"scikit-learn {sklearn.__version__}",
@@ -50,6 +84,15 @@ fixture = {
     "labels": labels,
     "queries": queries.tolist(),
     "neighbours": neighbours,
+    "targets": rounded(targets),
+    "regressions": regressions,
+    "clustering": {
+        "start": rows[[0, 20, 40, 60]].tolist(),
+        "centers": rounded(clustering.cluster_centers_),
+        "clusters": clustering.labels_.tolist(),
+        "inertia": float(clustering.inertia_),
+    },
+    "components": components,
     "network": {
         "kernels": [np.asarray(kernel, np.float32).tolist() for kernel in network.coefs_],
         "biases": [np.asarray(bias, np.float32).tolist() for bias in network.intercepts_],

@@ -38,7 +38,7 @@ import Testing
 
   @Test func `with an impossible header is refused`() {
     for header in [
-      "[]", "{\"a\":{}}", "{\"a\":{\"dtype\":\"F64\",\"shape\":[1],\"data_offsets\":[0,8]}}",
+      "[]", "{\"a\":{}}", "{\"a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,8]}}",
       "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,0]}}",
       "{\"a\":{\"dtype\":\"F32\",\"shape\":[9223372036854775807,9],\"data_offsets\":[0,4]}}",
       "{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}",

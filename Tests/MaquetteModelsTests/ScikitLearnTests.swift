@@ -35,7 +35,7 @@ import Testing
 
   @Test func `nearest neighbours give the same confidences, for each metric, weighting and k`() throws {
     let cases = try #require(fixture["neighbours"]?.array)
-    #expect(cases.count == 12)
+    #expect(cases.count == 18)
     for expected in cases {
       let model = KNNClassifier()
       for name in ["k", "metric", "weights"] { try model.setParameters([name: expected[name] ?? .null]) }
@@ -46,6 +46,57 @@ import Testing
       // At the place of a row, rounding decides in cosine distance what counts as no distance at all.
       #expect(difference < 1e-4, "\(expected["metric"] ?? .null) \(expected["weights"] ?? .null)")
     }
+  }
+
+  @Test func `nearest neighbours predict the same numbers`() throws {
+    let cases = try #require(fixture["regressions"]?.array)
+    #expect(cases.count == 6)
+    for expected in cases {
+      let model = KNNRegressor(k: 4)
+      for name in ["metric", "weights"] { try model.setParameters([name: expected[name] ?? .null]) }
+      try model.train(on: Matrix(numbers(fixture["rows"])), targets: Matrix(numbers(fixture["targets"])))
+      try model.wait()
+      let predictions = try model.predict(Matrix(numbers(fixture["queries"])))
+      #expect(
+        greatestDifference(predictions, numbers(expected["predictions"])) < 1e-4,
+        "\(expected["metric"] ?? .null) \(expected["weights"] ?? .null)")
+    }
+  }
+
+  private func greatestDifference(_ matrix: Matrix, _ expected: [[Float]]) -> Float {
+    guard matrix.rows == expected.count else { return .infinity }
+    return expected.enumerated().flatMap { row, values in
+      values.enumerated().map { abs(matrix[row, $0] - $1) }
+    }.max() ?? .infinity
+  }
+
+  @Test func `k-means finds the same centers from the same beginning`() throws {
+    let expected = fixture["clustering"]
+    let model = KMeansClustering()
+    model.k = 4
+    model.tolerance = 0
+    try model.setParameters(["init": expected?["start"] ?? .null])
+    try model.train(on: InstanceTable(features: Matrix(numbers(fixture["rows"]))))
+    try model.wait()
+    #expect(greatestDifference(try #require(model.centers), numbers(expected?["centers"])) < 1e-5)
+    #expect(model.clusters.map { Double($0) } == (expected?["clusters"]?.array ?? []).compactMap(\.number))
+    #expect(abs(model.inertia - (expected?["inertia"]?.number ?? 0)) < 1e-3)
+  }
+
+  @Test(arguments: [false, true]) func `PCA finds the same components`(whiten: Bool) throws {
+    let expected = try #require(fixture["components"]?.array?.first { $0["whiten"]?.bool == whiten })
+    let model = PCA(nComponents: 3, whiten: whiten)
+    try model.train(on: InstanceTable(features: Matrix(numbers(fixture["rows"]))))
+    try model.wait()
+    #expect(greatestDifference(try #require(model.components), numbers(expected["components"])) < 1e-5)
+    let attributes = try model.readyModel().attributes
+    for name in ["explainedVariance", "explainedVarianceRatio"] {
+      let values = (expected[name]?.array ?? []).map { Float($0.number ?? .nan) }
+      #expect(greatestDifference(try #require(attributes[name]), [values]) < 1e-5)
+    }
+    let scores = try model.predict(Matrix(numbers(fixture["queries"])))
+    #expect(greatestDifference(scores, numbers(expected["scores"])) < 1e-4)
+    #expect(greatestDifference(try model.inverse(scores), numbers(expected["inverse"])) < 1e-4)
   }
 
   @Test func `a network of the same weights gives the same confidences`() throws {

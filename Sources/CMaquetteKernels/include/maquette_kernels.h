@@ -87,7 +87,7 @@ typedef struct maquette_loss {
   double measured; /* rows classified rightly, or the sum of absolute errors */
 } maquette_loss;
 
-enum { MAQUETTE_DOT = 0, MAQUETTE_SQUARED_DISTANCE = 1 };
+enum { MAQUETTE_DOT = 0, MAQUETTE_SQUARED_DISTANCE = 1, MAQUETTE_MANHATTAN = 2 };
 
 /* The k best found so far for each of some queries: `scores` and `rows` are [queries, k], best first. */
 typedef struct maquette_nearest {
@@ -176,14 +176,15 @@ typedef struct maquette_kernels {
   void (*_Nonnull pack)(const float *_Nonnull x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t features,
                         float *_Nonnull panels, ptrdiff_t first);
 
-  /* scores[query, 16 * panel + row]: dot products, or squared distances with the sign turned: more is nearer. */
-  void (*_Nonnull score)(const float *_Nonnull panels, ptrdiff_t panel_count, ptrdiff_t features,
+  /* scores[query, 16 * panel + row]: dot products plus the row's offset (none if null), or distances, squared or
+   * Manhattan, with the sign turned: more is nearer. */
+  void (*_Nonnull score)(const float *_Nonnull panels, const float *_Nullable offsets, ptrdiff_t panel_count, ptrdiff_t features,
                          const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
                          float *_Nonnull scores, ptrdiff_t score_stride);
 
   /* Scores rows first ..< last (first a multiple of 16; `panels` is the panel of row 0) and keeps the best k of
    * them and of what `nearest` holds already; equal scores: the lower row. */
-  void (*_Nonnull search)(const float *_Nonnull panels, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features,
+  void (*_Nonnull search)(const float *_Nonnull panels, const float *_Nullable offsets, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features,
                           const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
                           maquette_nearest *_Nonnull nearest);
 } maquette_kernels;

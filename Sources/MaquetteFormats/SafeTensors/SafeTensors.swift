@@ -4,7 +4,7 @@ public import MaquetteSystem
 /// that reads safetensors.
 public struct SafeTensors: Sendable, Equatable {
   public struct Tensor: Sendable, Equatable {
-    /// `F32` or `I32`.
+    /// `F32`, `F64` or `I32`.
     public var dtype: String
     public var shape: [Int]
     /// Little-endian, row-major.
@@ -14,6 +14,14 @@ public struct SafeTensors: Sendable, Equatable {
       dtype = "F32"
       self.shape = shape
       bytes = [UInt8](littleEndian: values)
+    }
+
+    public init(doubles values: [Double], shape: [Int]) {
+      dtype = "F64"
+      self.shape = shape
+      bytes = []
+      bytes.reserveCapacity(values.count * 8)
+      for value in values { bytes.append(littleEndian: value.bitPattern) }
     }
 
     public init(_ values: [Int32], shape: [Int]) {
@@ -32,6 +40,12 @@ public struct SafeTensors: Sendable, Equatable {
 
     /// The numbers of an `F32` tensor; nil of another.
     public var floats: [Float]? { dtype == "F32" ? bytes.floats : nil }
+
+    /// The numbers of an `F64` tensor; nil of another.
+    public var doubles: [Double]? {
+      guard dtype == "F64" else { return nil }
+      return (0..<(bytes.count / 8)).map { Double(bitPattern: bytes.integer(at: 8 * $0, as: UInt64.self)) }
+    }
 
     /// The numbers of an `I32` tensor; nil of another.
     public var integers: [Int32]? {
@@ -120,10 +134,10 @@ public struct SafeTensors: Sendable, Equatable {
         let start = value["data_offsets"]?.array?.first?.integer,
         let end = value["data_offsets"]?.array?.last?.integer, start >= 0, start <= end, end <= data.count
       else { throw damaged("\(name) has no dtype, shape and data_offsets inside the file") }
-      guard dtype == "F32" || dtype == "I32" else {
-        throw damaged("\(name) is of dtype \(dtype), not F32 or I32")
+      guard let elementSize = ["F32": 4, "F64": 8, "I32": 4][dtype] else {
+        throw damaged("\(name) is of dtype \(dtype), not F32, F64 or I32")
       }
-      guard let shape = TensorShape(dimensions) else {
+      guard let shape = TensorShape(dimensions, elementSize: elementSize) else {
         throw damaged("the shape of \(name) must be whole numbers")
       }
       guard shape.bytes == end - start else {

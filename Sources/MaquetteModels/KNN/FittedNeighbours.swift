@@ -1,110 +1,106 @@
 import MaquetteKernels
 import MaquetteSystem
 
-/// The remembered rows of a nearest-neighbour classifier, arranged for searching.
+/// What the remembered rows of a nearest-neighbour classifier say.
 final class FittedNeighbours: FittedClassifier {
-  /// As they were learned: [rows, features].
-  let rows: Matrix
+  let remembered: RememberedRows
   /// An index into `labels` for each row.
   let codes: [Int32]
   let labels: [String]
-  let settings: KNNClassifier.Settings
-  private let index: NeighbourIndex
-  private let scratch: ScratchPool
 
   var outputs: Int { labels.count }
-  var features: Int { rows.columns }
+  var features: Int { remembered.features }
 
-  init(
-    features: Matrix, codes: [Int32], labels: [String], settings: KNNClassifier.Settings,
-    run: TrainingRun? = nil
-  ) throws(MaquetteError) {
-    rows = features
+  init(_ remembered: RememberedRows, codes: [Int32], labels: [String]) {
+    self.remembered = remembered
     self.codes = codes
     self.labels = labels
-    self.settings = settings
-    index = try NeighbourIndex(features, metric: settings.metric.searchMetric, run: run)
-    scratch = ScratchPool(bytes: index.scratchBytes(k: min(settings.k, features.rows)))
   }
 
-  private init(_ other: FittedNeighbours, settings: KNNClassifier.Settings) throws(MaquetteError) {
-    rows = other.rows
-    codes = other.codes
-    labels = other.labels
-    self.settings = settings
-    index =
-      settings.metric == other.settings.metric
-      ? other.index : try NeighbourIndex(other.rows, metric: settings.metric.searchMetric)
-    scratch = ScratchPool(bytes: index.scratchBytes(k: min(settings.k, rows.rows)))
-  }
-
-  /// The same rows with other settings; they are arranged anew only for another metric.
-  func with(_ settings: KNNClassifier.Settings) throws(MaquetteError) -> FittedNeighbours {
-    settings == self.settings ? self : try FittedNeighbours(self, settings: settings)
+  /// The same with other settings.
+  func with(_ settings: NeighbourModel.Settings) throws(MaquetteError) -> FittedNeighbours {
+    settings == remembered.settings
+      ? self : FittedNeighbours(try remembered.with(settings), codes: codes, labels: labels)
   }
 
   func predict(
     _ rows: UnsafePointer<Float>, count: Int, into confidences: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
-    let k = min(settings.k, self.rows.rows)
-    let width = labels.count
-    // One row, on the caller's thread, without allocating.
-    if count == 1 {
-      scratch.withScratch { memory in
-        let nearest = index.search(rows, count: 1, k: k, scratch: memory)
-        vote(nearest, query: 0, k: k, into: confidences)
-      }
+    guard count > 1 else {
+      if count == 1 { remembered.search(rows) { vote($0, $1, into: confidences) } }
       return
     }
-    nonisolated(unsafe) let (rows, confidences) = (rows, confidences)
-    try Workers.forEachBlock(of: NeighbourIndex.queriesPerBlock, rows: count) {
-      (block) throws(MaquetteError) in
-      self.scratch.withScratch { memory in
-        let nearest = self.index.search(
-          rows + block.lowerBound * self.features, count: block.count, k: k, scratch: memory)
-        for query in 0..<block.count {
-          self.vote(nearest, query: query, k: k, into: confidences + (block.lowerBound + query) * width)
-        }
-      }
+    nonisolated(unsafe) let confidences = confidences
+    try remembered.search(rows, count: count, k: remembered.k) { [self] query, places, scores in
+      vote(places, scores, into: confidences + query * labels.count)
     }
   }
 
-  /// Writes each label's share of the votes of the `k` nearest rows.
+  /// Writes each label's share of the votes.
   private func vote(
-    _ nearest: NeighbourIndex.Nearest, query: Int, k: Int, into confidences: UnsafeMutablePointer<Float>
+    _ places: UnsafePointer<Int32>, _ scores: UnsafePointer<Float>,
+    into confidences: UnsafeMutablePointer<Float>
   ) {
     confidences.update(repeating: 0, count: labels.count)
-    let found = nearest.rows + query * k
-    let scores = nearest.scores + query * k
-    guard settings.weights == .distance else {
-      for place in 0..<k { confidences[Int(codes[Int(found[place])])] += 1 }
-      for label in 0..<labels.count { confidences[label] /= Float(k) }
+    if remembered.settings.weights == .uniform, remembered.settings.rejectDistance == 0 {
+      for place in 0..<remembered.k { confidences[Int(codes[Int(places[place])])] += 1 }
+      for label in 0..<labels.count { confidences[label] /= Float(remembered.k) }
       return
     }
-    // Rows at the very place of the query outweigh all others: they alone count then.
-    let hasExact = index.distance(score: scores[0]) == 0
-    var total: Float = 0
-    for place in 0..<k {
-      let distance = index.distance(score: scores[place])
-      let weight: Float = hasExact ? (distance == 0 ? 1 : 0) : 1 / distance
-      confidences[Int(codes[Int(found[place])])] += weight
-      total += weight
-    }
-    // Distances so small or so large that their weights leave the range of a float: all count the same.
-    guard total > 0, total.isFinite else {
-      confidences.update(repeating: 0, count: labels.count)
-      for place in 0..<k { confidences[Int(codes[Int(found[place])])] += 1 / Float(k) }
-      return
-    }
-    for label in 0..<labels.count { confidences[label] /= total }
+    _ = remembered.weigh(places, scores) { row, weight in confidences[Int(codes[row])] += weight }
   }
 }
 
-extension KNNClassifier.Metric {
-  var searchMetric: NeighbourIndex.Metric {
-    switch self {
-    case .cosine: .cosine
-    case .euclidean: .euclidean
+/// What the remembered rows of a nearest-neighbour regressor say.
+final class FittedNeighbourTargets: FittedModel {
+  let remembered: RememberedRows
+  /// [rows, targets]
+  let targets: Matrix
+
+  var outputs: Int { targets.columns }
+  var features: Int { remembered.features }
+
+  init(_ remembered: RememberedRows, targets: Matrix) {
+    self.remembered = remembered
+    self.targets = targets
+  }
+
+  /// The same with other settings.
+  func with(_ settings: NeighbourModel.Settings) throws(MaquetteError) -> FittedNeighbourTargets {
+    settings == remembered.settings
+      ? self : FittedNeighbourTargets(try remembered.with(settings), targets: targets)
+  }
+
+  func predict(
+    _ rows: UnsafePointer<Float>, count: Int, into predictions: UnsafeMutablePointer<Float>
+  ) throws(MaquetteError) {
+    guard count > 1 else {
+      if count == 1 { remembered.search(rows) { average($0, $1, into: predictions) } }
+      return
+    }
+    nonisolated(unsafe) let predictions = predictions
+    try remembered.search(rows, count: count, k: remembered.k) { [self] query, places, scores in
+      average(places, scores, into: predictions + query * outputs)
+    }
+  }
+
+  private func average(
+    _ places: UnsafePointer<Int32>, _ scores: UnsafePointer<Float>,
+    into prediction: UnsafeMutablePointer<Float>
+  ) {
+    let width = targets.columns
+    prediction.update(repeating: 0, count: width)
+    targets.withUnsafeBufferPointer { targets in
+      if remembered.settings.weights == .uniform {
+        for place in 0..<remembered.k {
+          for target in 0..<width { prediction[target] += targets[Int(places[place]) * width + target] }
+        }
+        for target in 0..<width { prediction[target] /= Float(remembered.k) }
+        return
+      }
+      _ = remembered.weigh(places, scores) { row, weight in
+        for target in 0..<width { prediction[target] += weight * targets[row * width + target] }
+      }
     }
   }
 }

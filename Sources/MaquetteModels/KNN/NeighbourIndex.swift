@@ -4,7 +4,7 @@ import MaquetteSystem
 /// Rows arranged for finding the nearest of them. Immutable.
 final class NeighbourIndex: Sendable {
   enum Metric: Sendable {
-    case cosine, euclidean
+    case cosine, euclidean, manhattan
   }
 
   /// Queries that are searched for together: each panel of rows is read once for all of them.
@@ -67,16 +67,25 @@ final class NeighbourIndex: Sendable {
     }
     _ = NearestNeighbours.search(
       panels: panels.pointer, rows: 0..<rows, features: features, queries: source, queryStride: features,
-      queryCount: count, metric: metric == .cosine ? .dot : .squaredDistance, k: k, scores: scores,
+      queryCount: count, metric: kernel, k: k, scores: scores,
       indices: found)
     return Nearest(scores: scores, rows: found)
   }
 
-  /// The distance that belongs to a score: of cosine 0 to 2, else the euclidean.
+  private var kernel: NearestNeighbours.Metric {
+    switch metric {
+    case .cosine: .dot
+    case .euclidean: .squaredDistance
+    case .manhattan: .manhattan
+    }
+  }
+
+  /// The distance that belongs to a score: of cosine 0 to 2.
   func distance(score: Float) -> Float {
     switch metric {
     case .cosine: max(0, 1 - score)
     case .euclidean: max(0, -score).squareRoot()
+    case .manhattan: max(0, -score)
     }
   }
 }

@@ -6,9 +6,7 @@ public import MaquetteSystem
 extension MLPClassifier {
   /// A TensorFlow.js layers-model, as Marcelle stores it.
   public func archive() throws(MaquetteError) -> ModelArchive {
-    guard let network = published.current else {
-      throw MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
-    }
+    guard let network = published.current else { throw notTrained }
     return ModelArchive(
       network.pass, name: Self.kind,
       metadata: [
@@ -32,9 +30,7 @@ extension MLPClassifier {
 extension MLPRegressor {
   /// A TensorFlow.js layers-model, as Marcelle stores it.
   public func archive() throws(MaquetteError) -> ModelArchive {
-    guard let network = published.current else {
-      throw MaquetteError(.notTrained, "this \(Self.kind) has been neither trained nor loaded yet")
-    }
+    guard let network = published.current else { throw notTrained }
     return ModelArchive(network.pass, name: Self.kind, metadata: ["parameters": .object(parameterValues)])
   }
 

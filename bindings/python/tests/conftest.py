@@ -108,6 +108,8 @@ def command(code: str, *arguments: Any) -> list[str]:
     prelude = """
         import faulthandler, sys, os, signal, threading, time
         faulthandler.enable()
+        # Where the tests run in the background of a shell, Ctrl-C would be ignored.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, {tests!r})
         from conftest import Digits, ENDLESS
         import numpy, maquette

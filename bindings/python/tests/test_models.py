@@ -104,7 +104,7 @@ def test_too_many_layers_are_refused_before_a_training_begins(blobs) -> None:
 
 def test_an_unknown_choice_is_refused() -> None:
     with pytest.raises(maquette.BadParameterError):
-        maquette.KNNClassifier(metric="manhattan")
+        maquette.KNNClassifier(metric="chebyshev")
     with maquette.KNNClassifier(metric="euclidean") as model:
         assert model.metric == "euclidean"
 

@@ -1,0 +1,43 @@
+import MaquetteFormats
+import MaquetteKernels
+import MaquetteStores
+public import MaquetteSystem
+
+extension KMeansClustering {
+  private static let file = "model.safetensors"
+
+  /// A safetensors file: `centers` [clusters, features], `counts`, `inertia`, and `clusters` of the training rows.
+  public func archive() throws(MaquetteError) -> ModelArchive {
+    guard let fitted = published.current else { throw notTrained }
+    let file = SafeTensors(
+      tensors: [
+        ("centers", SafeTensors.Tensor(fitted.centers)),
+        ("counts", SafeTensors.Tensor(doubles: fitted.counts, shape: [fitted.counts.count])),
+        ("clusters", SafeTensors.Tensor(fitted.clusters, shape: [fitted.clusters.count])),
+        ("inertia", SafeTensors.Tensor(doubles: [fitted.inertia], shape: [1])),
+      ], metadata: [("kind", Self.kind), ("version", "1")])
+    return ModelArchive(
+      format: Self.kind, metadata: ["parameters": .object(parameterValues)],
+      files: [StoredFile(name: Self.file, bytes: file.bytes)])
+  }
+
+  public func restore(_ archive: ModelArchive) throws(MaquetteError) {
+    try archive.require(format: Self.kind)
+    let file = try SafeTensors(parsing: try archive.file(Self.file), as: Self.file)
+    let centers = try file.matrix("centers")
+    guard centers.rows > 0, centers.columns > 0, let counts = file["counts"]?.doubles,
+      counts.count == centers.rows, counts.allSatisfy({ $0 >= 0 && $0.isFinite }),
+      let inertia = file["inertia"]?.doubles?.first, inertia.isFinite,
+      let clusters = file["clusters"]?.integers,
+      clusters.allSatisfy({ $0 >= 0 && Int($0) < centers.rows })
+    else {
+      throw MaquetteError(
+        .badFormat, "\(Self.file) must hold centers with their counts, clusters and an inertia",
+        name: Self.file)
+    }
+    let parameters = try storedParameters(archive)
+    let fitted = try FittedClusters(centers: centers, counts: counts, clusters: clusters, inertia: inertia)
+    try setParameters(parameters)
+    publish(fitted)
+  }
+}
