@@ -44,11 +44,13 @@ package struct Dropout: Sendable {
       key: key, threshold: UInt32(min(share * 0x1p32, 0x1p32 - 1)), scale: Float(1 / (1 - share)))
   }
 
-  /// - Parameter count: a multiple of 16.
+  /// - Parameters:
+  ///   - count: a multiple of 16.
+  ///   - first: which number of the mini-batch `y` begins with, a multiple of 16.
   package func apply(
-    to y: UnsafeMutablePointer<Float>, count: Int, using variant: KernelVariant = .best
+    to y: UnsafeMutablePointer<Float>, count: Int, first: Int = 0, using variant: KernelVariant = .best
   ) {
-    withUnsafePointer(to: dropout) { variant.table.pointee.drop_out(y, count, $0, 0) }
+    withUnsafePointer(to: dropout) { variant.table.pointee.drop_out(y, count, $0, first) }
   }
 }
 

@@ -25,6 +25,8 @@ package struct DenseLayer {
 package struct TrainedLayer {
   let layer: maquette_trained
 
+  private init(_ layer: maquette_trained) { self.layer = layer }
+
   package init(
     weights: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>,
     weightMoments: (first: UnsafeMutablePointer<Float>, second: UnsafeMutablePointer<Float>),
@@ -34,6 +36,18 @@ package struct TrainedLayer {
     layer = maquette_trained(
       weights: weights, bias: bias, weights_first: weightMoments.first, bias_first: biasMoments.first,
       weights_second: weightMoments.second, bias_second: biasMoments.second, inputs: inputs, outputs: outputs)
+  }
+
+  /// The weights of some of the inputs, to be updated by themselves; the bias goes with the first of them.
+  package func part(_ inputs: Range<Int>) -> TrainedLayer {
+    let from = inputs.lowerBound * Dense.stride(of: layer.outputs)
+    let takesBias = inputs.lowerBound == 0
+    return TrainedLayer(
+      maquette_trained(
+        weights: layer.weights + from, bias: takesBias ? layer.bias : nil,
+        weights_first: layer.weights_first + from, bias_first: takesBias ? layer.bias_first : nil,
+        weights_second: layer.weights_second + from, bias_second: takesBias ? layer.bias_second : nil,
+        inputs: inputs.count, outputs: layer.outputs))
   }
 }
 

@@ -106,6 +106,74 @@ private struct Trained: Equatable {
     }
   }
 
+  @Test("The parts of a layer are updated as the whole, by each rule", arguments: variants)
+  func parts(variant: KernelVariant) {
+    for (rows, inputs, outputs) in [(8, 70, 64), (9, 130, 40), (128, 130, 300), (3, 5, 2)] {
+      for (rule, decay) in [
+        (.adam, 0), (.adam, 0.1), (.descent(momentum: 0.9), 0), (.descent(momentum: 0.5), 0.1),
+      ] as [(Optimizer.Rule, Double)] {
+        var whole = Trained(inputs: inputs, outputs: outputs)
+        var parts = whole
+        var apart = whole
+        let stride = Dense.stride(of: outputs)
+        var optimizer = Optimizer(rule, learningRate: 0.01, decay: decay)
+        for step in 1...3 {
+          let x = noise(rows * inputs, seed: UInt64(step))
+          let dy = padded(noise(rows * outputs, seed: UInt64(100 + step)), rows: rows, columns: outputs)
+          optimizer.advance()
+          whole.withLayer {
+            Dense.update($0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: optimizer, using: variant)
+          }
+          parts.withLayer { layer in
+            x.withUnsafeBufferPointer { x in
+              guard let x = x.baseAddress else { return }
+              for first in Swift.stride(from: 0, to: inputs, by: 64).reversed() {
+                Dense.update(
+                  layer.part(first..<min(first + 64, inputs)), x: x + first, xStride: inputs, dy: dy,
+                  rows: rows, optimizer: optimizer, using: variant)
+              }
+            }
+          }
+          var (dw, db) = (unwritten(inputs * stride), unwritten(stride))
+          Dense.gradient(
+            x: x, xStride: inputs, dy: dy, rows: rows, inputs: inputs, outputs: outputs, dw: &dw, db: &db,
+            using: variant)
+          optimizer.apply(
+            to: &apart.weights, first: &apart.first, second: &apart.second, gradient: dw,
+            count: inputs * stride, using: variant)
+          optimizer.withoutDecay.apply(
+            to: &apart.bias, first: &apart.biasFirst, second: &apart.biasSecond, gradient: db, count: stride,
+            using: variant)
+        }
+        #expect(parts == whole, "\(rule) \(rows) \(inputs) \(outputs)")
+        #expect(apart == whole, "\(rule) \(rows) \(inputs) \(outputs)")
+        #expect(whole.weights.allSatisfy { $0.isFinite })
+      }
+    }
+  }
+
+  @Test("A step of gradient descent is the formula, with the weights' decay", arguments: variants)
+  func descent(variant: KernelVariant) {
+    let count = 48
+    var weights = noise(count, seed: 1)
+    var (velocity, unused) = ([Float](repeating: 0, count: count), [Float](repeating: 7, count: count))
+    var (expected, expectedVelocity) = (weights.map(Double.init), [Double](repeating: 0, count: count))
+    var optimizer = Optimizer(.descent(momentum: 0.9), learningRate: 0.02, decay: 0.3)
+    for step in 1...50 {
+      let gradient = noise(count, seed: UInt64(1 + step))
+      optimizer.advance()
+      optimizer.apply(
+        to: &weights, first: &velocity, second: &unused, gradient: gradient, count: count, using: variant)
+      for index in 0..<count {
+        expectedVelocity[index] =
+          0.9 * expectedVelocity[index] + Double(gradient[index]) + 0.3 * expected[index]
+        expected[index] -= 0.02 * expectedVelocity[index]
+      }
+    }
+    #expect(largestDifference(weights, expected) < 1e-5)
+    #expect(unused.allSatisfy { $0 == 7 })
+  }
+
   @Test("An update for training goes by products or by kernels alike")
   func largeUpdate() {
     let (rows, inputs, outputs) = (1024, 1024, 1030)

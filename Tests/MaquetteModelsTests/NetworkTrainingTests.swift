@@ -86,9 +86,11 @@ import Testing
   // MARK: Gradients
 
   /// The loss in doubles, of weights and biases in a row, layer by layer.
+  ///
+  /// - Parameter masks: what dropout multiplies by, for each hidden layer: [rows, stride].
   private func loss(
     _ parameters: [Double], widths: [Int], _ activation: HiddenActivation, _ rows: NetworkRows, l2: Double,
-    classWeights: [Float]?
+    classWeights: [Float]?, masks: [[Float]]? = nil
   ) -> Double {
     var total = 0.0
     var squares = 0.0
@@ -108,11 +110,12 @@ import Testing
         x =
           layer + 1 == widths.count
           ? sums
-          : sums.map { sum in
-            switch activation {
-            case .relu: max(0, sum)
-            case .tanh: Glibc.tanh(sum)
-            case .sigmoid: 1 / (1 + exp(-sum))
+          : sums.enumerated().map { unit, sum in
+            let kept = Double(masks?[layer - 1][row * Dense.stride(of: outputs) + unit] ?? 1)
+            return switch activation {
+            case .relu: kept * max(0, sum)
+            case .tanh: kept * Glibc.tanh(sum)
+            case .sigmoid: kept / (1 + exp(-sum))
             }
           }
         place += (inputs + 1) * outputs
@@ -167,6 +170,87 @@ import Testing
         #expect(
           abs(slope - gradient) < 2e-4 * max(1, abs(slope)), "\(activation) \(index) of \(before.count)")
       }
+    }
+  }
+
+  @Test(arguments: HiddenActivation.allCases, [0, 0.01])
+  func `has the gradients of finite differences of the units that dropout leaves`(
+    activation: HiddenActivation, l2: Double
+  ) throws {
+    let classes = NetworkRows(try classification(rows: 12))
+    let numbers = NetworkRows(try regression(rows: 12, targets: 2))
+    for (rows, outputs) in [(classes, 3), (numbers, 2)] {
+      let settings = NetworkSettings(
+        layers: [16, 6], batchSize: 12, learningRate: 0.125, seed: 4, optimizer: .sgd, momentum: 0,
+        activation: activation, l2: l2, dropout: 0.4)
+      let training = try training(rows, outputs: outputs, settings: settings, isClassifier: outputs == 3)
+      // Away from biases of zero, where ReLU has a kink for rows of which nothing is left; the masks are those that the
+      // next step will draw.
+      _ = try epoch(training, rows)
+      var random = training.state.random
+      let masks = settings.layers.map { units in
+        var mask = [Float](repeating: 1, count: 12 * Dense.stride(of: units))
+        Dropout(key: random.next(), share: 0.4).apply(to: &mask, count: mask.count)
+        return mask
+      }
+      #expect(masks.allSatisfy { $0.contains(0) && $0.contains { $0 > 1.6 && $0 < 1.7 } })
+      let before = try parameters(training)
+      _ = try epoch(training, rows)
+      let after = try parameters(training)
+      for index in before.indices {
+        var (above, below) = (before, before)
+        above[index] += 1e-5
+        below[index] -= 1e-5
+        let slopes = [above, below].map {
+          loss(
+            $0, widths: [4, 16, 6, outputs], activation, rows, l2: l2, classWeights: nil, masks: masks)
+        }
+        let slope = (slopes[0] - slopes[1]) / 2e-5
+        let gradient = (before[index] - after[index]) / 0.125
+        #expect(
+          abs(slope - gradient) < 2e-5 * max(1, abs(slope)), "\(activation) \(index) of \(before.count)")
+      }
+    }
+  }
+
+  @Test(arguments: HiddenActivation.allCases, [0, 0.3])
+  func `has the same weights when workers share its mini-batches, whatever their number`(
+    activation: HiddenActivation, dropout: Double
+  ) throws {
+    // 100 rows: three parts and a rest; 130 inputs: two parts and a rest.
+    let samples = try Samples.clouds(rows: 200, features: 130, spread: 1.5)
+    let rows = NetworkRows(
+      try ClassificationRows(
+        InstanceTable(features: samples.features, labels: LabelColumn(samples.labels))))
+    let settings = NetworkSettings(
+      layers: [70, 33], batchSize: 100, learningRate: 0.01, seed: 4, activation: activation, l2: 0.001,
+      dropout: dropout)
+    let limit = Workers.limit
+    defer { Workers.limit = limit }
+    func learned(shared: Bool, threads: Int) throws -> ([Double], EpochFigures) {
+      Workers.limit = threads
+      let training = try training(rows, outputs: 3, settings: settings)
+      #expect(!training.isShared)
+      training.isShared = shared
+      var figures: EpochFigures?
+      for _ in 0..<3 { figures = try epoch(training, rows) }
+      return (try parameters(training), try #require(figures))
+    }
+    let (alone, figures) = try learned(shared: false, threads: 1)
+    for threads in [1, 2, 5] {
+      let (together, others) = try learned(shared: true, threads: threads)
+      #expect(together == alone)
+      #expect(abs(others.training.loss - figures.training.loss) < 1e-9)
+      #expect(others.training.measured == figures.training.measured)
+    }
+  }
+
+  @Test func `shares mini-batches that are large enough`() throws {
+    let rows = NetworkRows(try classification(rows: 128, features: 300))
+    for (units, isShared) in [(30, false), (300, true)] {
+      let settings = NetworkSettings(layers: [units], batchSize: 128)
+      let training = try training(rows, outputs: 3, settings: settings)
+      #expect(training.isShared == isShared)
     }
   }
 

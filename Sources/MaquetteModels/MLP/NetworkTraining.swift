@@ -8,7 +8,7 @@ import MaquetteSystem
 /// entropy or the mean squared error, the rows in a new order every epoch.
 final class NetworkTraining {
   let state: NetworkState
-  private let settings: NetworkSettings
+  let settings: NetworkSettings
   private let run: TrainingRun
   private let isClassifier: Bool
   /// What loss and gradient of a row are multiplied by, for each class.
@@ -16,14 +16,17 @@ final class NetworkTraining {
   /// How far a target moves when the network's output moves by one.
   private let units: FloatBuffer?
 
-  // One mini-batch: its rows and targets, the activations of every layer, two gradients, and room for large products.
-  private let batchSize: Int
+  // One mini-batch: its rows and targets, the activations and gradients of every layer, and room for large products.
+  let batchSize: Int
   private let batch: FloatBuffer
   private let batchTargets: FloatBuffer
   private var batchCodes: [Int32]
-  private let activations: [FloatBuffer]
-  private let gradients: (FloatBuffer, FloatBuffer)
-  private let products: FloatBuffer?
+  let activations: [FloatBuffer]
+  /// Of the outputs of every hidden layer.
+  let gradients: [FloatBuffer]
+  let products: FloatBuffer?
+  /// Whether the mini-batches are large enough that the workers share them; see ``learnSharedBatch(_:_:)``.
+  var isShared: Bool
   /// Of the present mini-batch, for each hidden layer.
   private var dropouts: [Dropout] = []
 
@@ -47,14 +50,17 @@ final class NetworkTraining {
     var activations: [FloatBuffer] = []
     for layer in layers { activations.append(try FloatBuffer(zeros: batchSize * layer.stride)) }
     self.activations = activations
-    let widest = layers.reduce(0) { max($0, $1.stride, Dense.stride(of: $1.inputs)) }
-    gradients = (try FloatBuffer(zeros: batchSize * widest), try FloatBuffer(zeros: batchSize * widest))
+    var gradients: [FloatBuffer] = []
+    for layer in layers.dropLast() { gradients.append(try FloatBuffer(zeros: batchSize * layer.stride)) }
+    self.gradients = gradients
     var room = 0
     for layer in layers
     where Dense.usesProducts(rows: batchSize, inputs: layer.inputs, outputs: layer.outputs) {
       room = max(room, (layer.inputs + 1) * layer.stride)
     }
     products = room > 0 ? try FloatBuffer(zeros: room) : nil
+    let work = layers.reduce(0.0) { $0 + Double($1.inputs) * Double($1.stride) } * Double(batchSize)
+    isShared = room == 0 && work >= Self.workToShare
     if let scaling = state.targetScaling {
       let units = try FloatBuffer(zeros: scaling.columns)
       for column in 0..<scaling.columns { units.pointer[column] = 1 / scaling.inverse.pointer[column] }
@@ -73,7 +79,7 @@ final class NetworkTraining {
       try run.checkCancellation()
       let count = min(batchSize, order.count - first)
       gather(rows, order, first, count)
-      learnBatch(count, &sum)
+      try learnBatch(count, &sum)
       first += count
     }
   }
@@ -129,67 +135,91 @@ final class NetworkTraining {
   }
 
   /// Forward, loss, backward; a layer takes its step as soon as the gradient has passed through it.
-  private func learnBatch(_ count: Int, _ sum: inout LossSum) {
-    let layers = state.layers
+  private func learnBatch(_ count: Int, _ sum: inout LossSum) throws(MaquetteError) {
     state.optimizer.advance()
     dropouts.removeAll(keepingCapacity: true)
-    for index in layers.indices {
-      let (input, inputStride) = input(of: index)
-      Dense.forwardInTraining(
-        layers[index].dense, x: input, xStride: inputStride, rows: count, into: activations[index].pointer)
-      if settings.dropout > 0, index + 1 < layers.count {
-        let dropout = Dropout(key: state.random.next(), share: settings.dropout)
-        dropout.apply(to: activations[index].pointer, count: count * layers[index].stride)
-        dropouts.append(dropout)
+    if settings.dropout > 0 {
+      for _ in state.layers.dropLast() {
+        dropouts.append(Dropout(key: state.random.next(), share: settings.dropout))
       }
     }
-    var gradient = activations[layers.count - 1].pointer
-    takeLoss(gradient, count, &sum)
+    if isShared { return try learnSharedBatch(count, &sum) }
+    let layers = state.layers
+    forward(0..<count)
+    takeLoss(0..<count, of: count, &sum)
     for index in layers.indices.reversed() {
+      if index > 0 { backward(through: index, 0..<count) }
       let (input, inputStride) = input(of: index)
-      let below = index % 2 == 0 ? gradients.0.pointer : gradients.1.pointer
-      if index > 0 { backward(through: index, gradient, count, input, into: below) }
       Dense.updateInTraining(
-        layers[index].trained, x: input, xStride: inputStride, dy: gradient, rows: count,
+        layers[index].trained, x: input, xStride: inputStride, dy: gradient(of: index), rows: count,
         optimizer: state.optimizer, scratch: products?.pointer)
-      gradient = below
     }
   }
 
-  private func takeLoss(_ y: UnsafeMutablePointer<Float>, _ count: Int, _ sum: inout LossSum) {
+  // The steps of a mini-batch, for some of its rows; a row's numbers do not depend on the other rows.
+
+  func forward(_ rows: Range<Int>) {
+    for (index, layer) in state.layers.enumerated() {
+      let (input, inputStride) = input(of: index)
+      let output = activations[index].pointer + rows.lowerBound * layer.stride
+      Dense.forwardInTraining(
+        layer.dense, x: input + rows.lowerBound * inputStride, xStride: inputStride, rows: rows.count,
+        into: output)
+      if index < dropouts.count {
+        dropouts[index].apply(
+          to: output, count: rows.count * layer.stride, first: rows.lowerBound * layer.stride)
+      }
+    }
+  }
+
+  /// - Parameter count: the rows of the whole mini-batch.
+  func takeLoss(_ rows: Range<Int>, of count: Int, _ sum: inout LossSum) {
+    let outputs = state.outputs
+    let y = gradient(of: state.layers.count - 1) + rows.lowerBound * Dense.stride(of: outputs)
     guard isClassifier else {
       Loss.squaredError(
-        y, rows: count, outputs: state.outputs, targets: batchTargets.pointer, targetStride: state.outputs,
-        units: units.map { UnsafePointer($0.pointer) }, scale: 1 / Float(count * state.outputs), sum: &sum)
+        y, rows: rows.count, outputs: outputs, targets: batchTargets.pointer + rows.lowerBound * outputs,
+        targetStride: outputs, units: units.map { UnsafePointer($0.pointer) },
+        scale: 1 / Float(count * outputs), sum: &sum)
       return
     }
-    if let classWeights {
-      Loss.crossEntropy(
-        y, rows: count, classes: state.outputs, labels: batchCodes, weights: classWeights,
-        scale: 1 / Float(count), sum: &sum)
-    } else {
-      Loss.crossEntropy(
-        y, rows: count, classes: state.outputs, labels: batchCodes, scale: 1 / Float(count), sum: &sum)
+    batchCodes.withUnsafeBufferPointer { codes in
+      guard let codes = codes.baseAddress else { return }
+      let labels = codes + rows.lowerBound
+      if let classWeights {
+        Loss.crossEntropy(
+          y, rows: rows.count, classes: outputs, labels: labels, weights: classWeights,
+          scale: 1 / Float(count), sum: &sum)
+      } else {
+        Loss.crossEntropy(
+          y, rows: rows.count, classes: outputs, labels: labels, scale: 1 / Float(count), sum: &sum)
+      }
     }
   }
 
   /// From the gradient of a layer's outputs to that of the sums of the layer below.
-  private func backward(
-    through index: Int, _ dy: UnsafePointer<Float>, _ rows: Int, _ input: UnsafePointer<Float>,
-    into dx: UnsafeMutablePointer<Float>
-  ) {
-    let below = state.layers[index - 1]
-    let count = rows * below.stride
-    state.layers[index].backward(
-      dy: dy, rows: rows, activation: below.activation == .relu ? input : nil, into: dx)
+  func backward(through index: Int, _ rows: Range<Int>) {
+    let (layer, below) = (state.layers[index], state.layers[index - 1])
+    let first = rows.lowerBound * below.stride
+    let count = rows.count * below.stride
+    let input = UnsafePointer(activations[index - 1].pointer + first)
+    let dx = gradients[index - 1].pointer + first
+    layer.backward(
+      dy: gradient(of: index) + rows.lowerBound * layer.stride, rows: rows.count,
+      activation: below.activation == .relu ? input : nil, into: dx)
     // The same numbers are dropped on the way back; what was kept had grown.
     let dropout = index <= dropouts.count ? dropouts[index - 1] : nil
-    dropout?.apply(to: dx, count: count)
+    dropout?.apply(to: dx, count: count, first: first)
     below.activation.backward(dx, activations: input, count: count, scale: 1 / (dropout?.scale ?? 1))
   }
 
+  /// Of the outputs of a layer; that of the last is where its outputs were.
+  func gradient(of index: Int) -> UnsafeMutablePointer<Float> {
+    index + 1 < state.layers.count ? gradients[index].pointer : activations[index].pointer
+  }
+
   /// What a layer takes in, and the distance of its rows.
-  private func input(of index: Int) -> (UnsafePointer<Float>, Int) {
+  func input(of index: Int) -> (UnsafePointer<Float>, Int) {
     index == 0
       ? (UnsafePointer(batch.pointer), state.inputs)
       : (UnsafePointer(activations[index - 1].pointer), state.layers[index - 1].stride)
