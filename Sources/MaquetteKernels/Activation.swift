@@ -140,7 +140,8 @@ package struct ColumnMoments: Sendable {
       mean: means.map { Float($0) },
       inverse: zip(means, deviations).map { mean, deviation in
         // What rounding leaves of a constant column is no deviation.
-        deviation <= abs(mean) * 1e-7 || !deviation.isNormal ? 1 : Float(1 / deviation)
+        if deviation <= abs(mean) * 1e-7 { return 1 }
+        return Float(min(1 / deviation, Double(Float.greatestFiniteMagnitude)))
       })
   }
 }
