@@ -862,6 +862,8 @@ static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdif
 
 #include "neighbours.h"
 
+#include "embedding.h"
+
 const maquette_kernels VARIANT = {
     .name = VARIANT_NAME,
     .dense_forward = dense_forward,
@@ -883,4 +885,8 @@ const maquette_kernels VARIANT = {
     .pack = pack,
     .score = score,
     .search = search,
+    .embed = embed,
+    .place = place,
+    .distances = distances,
+    .sparse_multiply = sparse_multiply,
 };

@@ -97,6 +97,48 @@ typedef struct maquette_nearest {
   ptrdiff_t found; /* of k, the same for each query */
 } maquette_nearest;
 
+enum { MAQUETTE_EMBEDDING_DIMENSIONS = 64 };
+
+/* Weighted edges: those of vertex v are at starts[v] ..< starts[v + 1]. */
+typedef struct maquette_graph {
+  const int64_t *_Nonnull starts;
+  const int32_t *_Nonnull neighbours;
+  const float *_Nonnull rates; /* weights divided by the greatest; 16 more can be read after the last */
+  ptrdiff_t most_neighbours;   /* of any vertex */
+} maquette_graph;
+
+/* One epoch of UMAP's optimisation. */
+typedef struct maquette_embedding {
+  maquette_graph graph;
+  const int32_t *_Nonnull order; /* [groups, 16]: the vertices that are moved together, -1 where there is none */
+  const float *_Nonnull from;    /* [dimensions, stride]: where they stand; the first 16 again after the last */
+  float *_Nonnull to;            /* [dimensions, stride]: where they stand afterwards */
+  int32_t *_Nullable scratch;    /* 16 * most_neighbours, on a 64-byte boundary */
+  ptrdiff_t rows, stride;
+  ptrdiff_t dimensions; /* at most MAQUETTE_EMBEDDING_DIMENSIONS */
+  ptrdiff_t negatives;  /* vertices drawn at random for each edge */
+  uint64_t seed;        /* another one for each epoch */
+  float epoch;          /* from 0 */
+  float a, b, repulsion, rate;
+} maquette_embedding;
+
+/* How one row finds its place in an embedding that stays as it is. */
+typedef struct maquette_placement {
+  const float *_Nonnull places; /* [rows, dimensions] */
+  ptrdiff_t rows;
+  ptrdiff_t dimensions; /* at most MAQUETTE_EMBEDDING_DIMENSIONS */
+  const int32_t *_Nonnull neighbours;
+  const float *_Nonnull weights; /* of the neighbours, together 1 */
+  ptrdiff_t count;               /* of neighbours: a multiple of 16, the last ones with weight 0 */
+  ptrdiff_t steps;
+  uint64_t seed;
+  float a, b, repulsion;
+  float negatives; /* how much sixteen vertices drawn at random weigh together */
+} maquette_placement;
+
+/* Sums of squared, of absolute differences. */
+enum { MAQUETTE_SQUARED = 0, MAQUETTE_ABSOLUTE = 1 };
+
 typedef struct maquette_kernels {
   const char *_Nonnull name;
 
@@ -187,6 +229,21 @@ typedef struct maquette_kernels {
   void (*_Nonnull search)(const float *_Nonnull panels, const float *_Nullable offsets, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features,
                           const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
                           maquette_nearest *_Nonnull nearest);
+
+  /* Moves the vertices of the groups first ..< last by one epoch. Writes nothing else, and depends on no other. */
+  void (*_Nonnull embed)(const maquette_embedding *_Nonnull embedding, ptrdiff_t first, ptrdiff_t last);
+
+  /* Moves one row, which stands at `own`, among the others. */
+  void (*_Nonnull place)(const maquette_placement *_Nonnull placement, float *_Nonnull own);
+
+  /* The distances of a row to `count` others, those of `ids`, or the first ones; rows have `stride` floats, a multiple of
+   * 16, padded with the same numbers. */
+  void (*_Nonnull distances)(const float *_Nonnull query, const float *_Nonnull rows, ptrdiff_t stride,
+                             const int32_t *_Nullable ids, ptrdiff_t count, int32_t metric, float *_Nonnull to);
+
+  /* y[row] = the sum of the row's rates times x at its neighbours, for rows first ..< last. */
+  void (*_Nonnull sparse_multiply)(const maquette_graph *_Nonnull graph, const float *_Nonnull x, ptrdiff_t first,
+                                   ptrdiff_t last, float *_Nonnull y);
 } maquette_kernels;
 
 /* "avx512", "avx2" or "portable"; null if unknown here or not supported by this processor. */
