@@ -1,4 +1,5 @@
 public import MaquetteFormats
+public import MaquetteKernels
 
 /// Where a model stands: what its `$training` stream carries.
 public struct TrainingStatus: Sendable, Equatable {
@@ -18,12 +19,19 @@ public struct TrainingStatus: Sendable, Equatable {
   public var epochs: Int?
   /// With `epoch`: the figures of that epoch. With `success`: the same names, an array over the epochs each.
   public var data: JSONObject?
+  /// What the epoch made, where that is worth watching: an embedding, [rows, dimensions]. Not in the JSON; all
+  /// subscribers share its memory.
+  public var matrix: Matrix?
 
-  public init(_ phase: Phase, epoch: Int? = nil, epochs: Int? = nil, data: JSONObject? = nil) {
+  public init(
+    _ phase: Phase, epoch: Int? = nil, epochs: Int? = nil, data: JSONObject? = nil,
+    matrix: Matrix? = nil
+  ) {
     self.phase = phase
     self.epoch = epoch
     self.epochs = epochs
     self.data = data
+    self.matrix = matrix
   }
 
   public static let idle = TrainingStatus(.idle)
