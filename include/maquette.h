@@ -215,6 +215,8 @@ typedef struct maquette_event {
   size_t json_length; /**< bytes, without the NUL */
   uint64_t sequence;  /**< the number of the event in its stream, from 1; 0: a value from before the first event */
   uint64_t dropped;   /**< how many events between the last one received and this were merged away */
+  /** NULL, or what the event brings beside its JSON: of umap the embedding of the epoch, [rows, dimensions], F32. */
+  const maquette_matrix *matrix;
 } maquette_event;
 
 /** Receives an event; called on a thread of the library's own, one call at a time for each subscription, in order. */
@@ -515,6 +517,16 @@ maquette_status maquette_model_parameter(const maquette_model *model, const char
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_model_training(const maquette_model *model);
 
+/** Another stream of a model; holds its value.
+ *  @param model kmeans-clustering has `centers`, an array of arrays of numbers or null, and `clusters`, the cluster of each
+ *         training row.
+ *  @param name of the stream.
+ *  @param[out] stream belongs to the model.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_stream(const maquette_model *model, const char *name, maquette_stream **stream,
+                                      maquette_error **error);
+
 enum {
   MAQUETTE_TRAINING_IDLE = 0,
   MAQUETTE_TRAINING_START = 1,
@@ -725,6 +737,41 @@ maquette_status maquette_model_attributes(const maquette_model *model, char **na
  *          E_NOT_FOUND, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_attribute(const maquette_model *model, const char *name, maquette_matrix *matrix,
                                          maquette_error **error);
+
+/** The rows that predictions were made of, as far as they tell: of pca, from its coordinates back to features.
+ *  @param model trained or loaded.
+ *  @param predictions [rows, maquette_model_output_count()].
+ *  @param[in,out] features your memory, [rows, maquette_model_feature_count()], dtype F32 or F64, filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NOT_TRAINED, E_UNSUPPORTED (a kind that
+ *          can't). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_inverse(const maquette_model *model, const maquette_matrix *predictions,
+                                       maquette_matrix *features, maquette_error **error);
+
+/** The nearest remembered rows of a knn-classifier or knn-regressor.
+ *
+ *  A row is known by its id, the number it got when it was learned: counted from 0, through all trainings of rows on top
+ *  of each other. It stays the row's when others are removed.
+ *
+ *  @param model trained or loaded.
+ *  @param features [rows, features].
+ *  @param count how many neighbours of each row, at most as many as rows are remembered.
+ *  @param[out] ids `features->rows` × `count` ids, the nearest first; may be NULL.
+ *  @param[in,out] distances NULL, or your memory, [rows, count], dtype F32 or F64, filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NOT_TRAINED, E_UNSUPPORTED (a kind that
+ *          remembers no rows). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_neighbours(const maquette_model *model, const maquette_matrix *features, int64_t count,
+                                          int64_t *ids, maquette_matrix *distances, maquette_error **error);
+
+/** Forgets some of the rows that a knn-classifier or knn-regressor remembers, all or none; takes effect at once.
+ *  @param model trained or loaded.
+ *  @param ids of the rows, see maquette_model_neighbours().
+ *  @param count how many ids there are.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_FOUND (no such id), E_NO_ROWS (none would be left), E_NOT_TRAINED,
+ *          E_BUSY, E_UNSUPPORTED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_remove(maquette_model *model, const int64_t *ids, int64_t count, maquette_error **error);
 
 /** How many labels the model knows.
  *  @param model trained or loaded.

@@ -116,7 +116,31 @@ public func maquette_model_parameter(
 @implementation @_cdecl("maquette_model_training")
 public func maquette_model_training(_ model: OpaquePointer?) -> OpaquePointer? {
   guard !Fork.isChild, let object = try? models[model] else { return nil }
-  return try? object.streams.handle("training") { JSONValueStream(object.model.trainingStream) { $0.json } }
+  return try? object.streams.handle("training") { 
+    JSONValueStream(object.model.trainingStream, matrix: { $0.matrix }) { $0.json }
+   }
+}
+
+@implementation @_cdecl("maquette_model_stream")
+public func maquette_model_stream(
+  _ model: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ stream: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let object = try models[model]
+    let name = try string(name, "name")
+    let stream = try required(stream, "stream")
+    stream.pointee = try object.streams.handle("stream " + name) { () throws(MaquetteError) in
+      let streams = object.model.streams
+      guard let found = streams[name] else {
+        throw MaquetteError(
+          .notFound,
+          "a \(type(of: object.model).kind) has no stream \(quoted(name)); it has "
+            + (streams.isEmpty ? "none" : streams.keys.sorted().joined(separator: ", ")), name: name)
+      }
+      return found
+    }
+  }
 }
 
 // MARK: Training
@@ -367,6 +391,80 @@ public func maquette_model_attribute(
           + (attributes.isEmpty ? "none" : attributes.keys.sorted().joined(separator: ", ")), name: name)
     }
     try write(attribute, to: matrix, "matrix")
+  }
+}
+
+@implementation @_cdecl("maquette_model_inverse")
+public func maquette_model_inverse(
+  _ model: OpaquePointer?, _ predictions: UnsafePointer<maquette_matrix>?,
+  _ features: UnsafeMutablePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    guard let model = model as? any InvertibleModel else {
+      throw MaquetteError(.unsupported, "a \(type(of: model).kind) can't go back from predictions to rows")
+    }
+    let predictions = try MatrixView(predictions, "predictions").matrix("predictions")
+    let output = try MatrixView(features, "features")
+    try output.requireWritable("features")
+    let rows = try model.inverse(predictions)
+    try write(rows, to: features, "features")
+  }
+}
+
+/// - Throws: ``MaquetteError/Code/badHandle``; ``MaquetteError/Code/unsupported`` for a kind that remembers no rows.
+private func remembering(_ handle: OpaquePointer?) throws(MaquetteError) -> any RememberingModel {
+  let model = try models[handle].model
+  guard let remembering = model as? any RememberingModel else {
+    throw MaquetteError(.unsupported, "a \(type(of: model).kind) remembers no rows")
+  }
+  return remembering
+}
+
+@implementation @_cdecl("maquette_model_neighbours")
+public func maquette_model_neighbours(
+  _ model: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?, _ count: Int64,
+  _ ids: UnsafeMutablePointer<Int64>?, _ distances: UnsafeMutablePointer<maquette_matrix>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try remembering(model)
+    let view = try MatrixView(features, "features")
+    guard count > 0, count <= Int32.max else {
+      throw MaquetteError(.invalidArgument, "count is \(count); it must be 1 or more", name: "count")
+    }
+    var output: MatrixView?
+    if distances != nil {
+      let matrix = try MatrixView(distances, "distances")
+      try matrix.requireWritable("distances")
+      guard matrix.rows == view.rows, matrix.columns == Int(count) else {
+        throw MaquetteError(
+          .badShape, "distances is \(matrix.rows) × \(matrix.columns); \(view.rows) × \(count) is needed",
+          name: "distances")
+      }
+      output = matrix
+    }
+    let found = try model.neighbours(of: try view.matrix("features"), count: Int(count))
+    if let ids {
+      for (place, neighbour) in found.joined().enumerated() { ids[place] = Int64(neighbour.id) }
+    }
+    let values = found.flatMap { $0.map(\.distance) }
+    values.withUnsafeBufferPointer { if let base = $0.baseAddress { output?.write(from: base) } }
+  }
+}
+
+@implementation @_cdecl("maquette_model_remove")
+public func maquette_model_remove(
+  _ model: OpaquePointer?, _ ids: UnsafePointer<Int64>?, _ count: Int64,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try remembering(model)
+    let ids = try required(ids, "ids")
+    guard count >= 0, count <= Int32.max else {
+      throw MaquetteError(.invalidArgument, "count is \(count); it must be 0 or more", name: "count")
+    }
+    try model.remove(ids: (0..<Int(count)).map { Int(ids[$0]) })
   }
 }
 

@@ -4,6 +4,7 @@
 public import CMaquette
 import Glibc
 import MaquetteFormats
+import MaquetteKernels
 import MaquetteModels
 import MaquetteSystem
 import Synchronization
@@ -57,8 +58,9 @@ final class SubscriptionObject: Sendable {
   /// Whether the host takes the events out itself.
   let isPulled: Bool
   private let host: HostCallback?
-  /// The JSON of the event that was taken out last, as the host reads it.
+  /// The JSON of the event that was taken out last, as the host reads it, and its matrix.
   private let taken = Mutex(UInt(0))
+  private let takenMatrix = Mutex<HostMatrix?>(nil)
 
   init(_ subscription: any JSONSubscription, isPulled: Bool, host: HostCallback?) {
     self.subscription = subscription
@@ -86,10 +88,34 @@ final class SubscriptionObject: Sendable {
       free(UnsafeMutableRawPointer(bitPattern: taken))
       taken = UInt(bitPattern: copy)
     }
+    let matrix = event.matrix.map { HostMatrix($0) }
+    takenMatrix.withLock { $0 = matrix }
     return maquette_event(
       struct_size: MemoryLayout<maquette_event>.size, json: UnsafePointer(copy), json_length: text.utf8.count,
-      sequence: event.sequence, dropped: event.dropped)
+      sequence: event.sequence, dropped: event.dropped, matrix: matrix?.pointer)
   }
+}
+
+/// A matrix as a host may look at it while this lives.
+final class HostMatrix: @unchecked Sendable {
+  // Unchecked: nobody writes after init.
+  private let matrix: Matrix
+  private let description: UnsafeMutablePointer<maquette_matrix>
+
+  init(_ matrix: Matrix) {
+    self.matrix = matrix
+    description = .allocate(capacity: 1)
+    description.initialize(
+      to: matrix.withUnsafeBufferPointer { values in
+        maquette_matrix(
+          struct_size: MemoryLayout<maquette_matrix>.size, data: UnsafeMutableRawPointer(mutating: values.baseAddress),
+          rows: Int64(matrix.rows), cols: Int64(matrix.columns), row_stride: 0, col_stride: 0, dtype: 0, flags: 0)
+      })
+  }
+
+  deinit { description.deallocate() }
+
+  var pointer: UnsafePointer<maquette_matrix> { UnsafePointer(description) }
 }
 
 /// A host's function for events, with what it wants to be told at the end.
@@ -109,11 +135,12 @@ final class HostCallback: Sendable {
 
   func receive(_ event: JSONEvent) {
     let text = event.json.description
+    let matrix = event.matrix.map { HostMatrix($0) }
     text.withCString { json in
       var borrowed = maquette_event(
         struct_size: MemoryLayout<maquette_event>.size, json: json, json_length: text.utf8.count,
-        sequence: event.sequence, dropped: event.dropped)
-      function?(userData.pointer, &borrowed)
+        sequence: event.sequence, dropped: event.dropped, matrix: matrix?.pointer)
+      withExtendedLifetime(matrix) { function?(userData.pointer, &borrowed) }
     }
   }
 

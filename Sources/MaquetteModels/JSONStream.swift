@@ -1,4 +1,5 @@
 public import MaquetteFormats
+public import MaquetteKernels
 public import MaquetteStreams
 public import MaquetteSystem
 
@@ -23,6 +24,8 @@ public protocol JSONStream: Sendable {
 
 public struct JSONEvent: Sendable {
   public let json: JSON
+  /// What comes beside the JSON.
+  public let matrix: Matrix?
   public let sequence: UInt64
   public let dropped: UInt64
 }
@@ -41,12 +44,14 @@ public protocol JSONSubscription: Sendable {
 public struct JSONValueStream<Value: Sendable>: JSONStream {
   private let stream: Stream<Value>
   private let convert: @Sendable (Value) -> JSON
+  private let matrix: @Sendable (Value) -> Matrix?
   private let assign: (@Sendable (JSON) throws(MaquetteError) -> Void)?
 
   public init(
     _ stream: Stream<Value>, set: (@Sendable (JSON) throws(MaquetteError) -> Void)? = nil,
-    _ convert: @escaping @Sendable (Value) -> JSON
+    matrix: @escaping @Sendable (Value) -> Matrix? = { _ in nil }, _ convert: @escaping @Sendable (Value) -> JSON
   ) {
+    self.matrix = matrix
     self.stream = stream
     self.assign = set
     self.convert = convert
@@ -64,27 +69,33 @@ public struct JSONValueStream<Value: Sendable>: JSONStream {
   public func subscribe(
     _ receive: @escaping @Sendable (JSONEvent) -> Void, end: @escaping @Sendable () -> Void
   ) -> any JSONSubscription {
-    let convert = convert
+    let (convert, matrix) = (convert, matrix)
     let subscription = stream.subscribeToEvents(
-      { receive(JSONEvent(json: convert($0.value), sequence: $0.sequence, dropped: $0.dropped)) },
+      {
+        receive(
+          JSONEvent(
+            json: convert($0.value), matrix: matrix($0.value), sequence: $0.sequence, dropped: $0.dropped))
+      },
       end: end)
-    return JSONValueSubscription(subscription: subscription, convert: convert)
+    return JSONValueSubscription(subscription: subscription, convert: convert, matrix: matrix)
   }
 
   public func queue() -> any JSONSubscription {
-    JSONValueSubscription(subscription: stream.queue(), convert: convert)
+    JSONValueSubscription(subscription: stream.queue(), convert: convert, matrix: matrix)
   }
 }
 
 private struct JSONValueSubscription<Value: Sendable>: JSONSubscription {
   let subscription: Subscription<Value>
   let convert: @Sendable (Value) -> JSON
+  let matrix: @Sendable (Value) -> Matrix?
 
   func cancel() { subscription.cancel() }
 
   func nextJSON(timeout: Int64) throws(MaquetteError) -> JSONEvent {
     let event = try subscription.next(timeout: timeout)
-    return JSONEvent(json: convert(event.value), sequence: event.sequence, dropped: event.dropped)
+    return JSONEvent(
+      json: convert(event.value), matrix: matrix(event.value), sequence: event.sequence, dropped: event.dropped)
   }
 
   func fileDescriptor() throws(MaquetteError) -> Int32 { try subscription.fileDescriptor() }

@@ -5,9 +5,6 @@
 
 enum { EPOCHS = 5 };
 
-static void wait_for(sem_t *semaphore) {
-  while (sem_wait(semaphore)) {}
-}
 
 TEST(order, "A subscriber gets the held value once, then start, epochs 1 to E and success, all numbered") {
   rows content = rows_of(60, 6);

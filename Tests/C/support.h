@@ -166,6 +166,10 @@ static inline const char *location_of(const char *path) {
   return location[turn];
 }
 
+static inline void wait_for(sem_t *semaphore) {
+  while (sem_wait(semaphore)) {}
+}
+
 static inline void sleep_ms(int milliseconds) {
   struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
   nanosleep(&time, NULL);
