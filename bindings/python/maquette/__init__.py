@@ -49,11 +49,11 @@ from ._errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
-from ._kinds import KNNClassifier, MLPClassifier, MLPRegressor
+from ._kinds import PCA, UMAP, KMeans, KNNClassifier, KNNRegressor, MLPClassifier, MLPRegressor
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
 from ._models import Model, kinds, schema
-from ._prediction import Prediction, Predictor
+from ._prediction import ClusterPrediction, Prediction, Predictor
 from ._store import Store
 from ._streams import Queue, Stream, Subscription
 from ._training import TrainingStatus, TrainingStream
@@ -68,6 +68,7 @@ __all__ = [
     "BusyError",
     "CancelledError",
     "ClosedError",
+    "ClusterPrediction",
     "ConflictError",
     "Dataset",
     "DivergedError",
@@ -75,7 +76,9 @@ __all__ = [
     "FullError",
     "InternalError",
     "InvalidArgumentError",
+    "KMeans",
     "KNNClassifier",
+    "KNNRegressor",
     "LibraryNotFoundError",
     "LockedError",
     "MLPClassifier",
@@ -90,6 +93,7 @@ __all__ = [
     "NotTrainedError",
     "OneLabelError",
     "OutOfMemoryError",
+    "PCA",
     "Page",
     "Prediction",
     "Predictor",
@@ -102,6 +106,7 @@ __all__ = [
     "Subscription",
     "TrainingStatus",
     "TrainingStream",
+    "UMAP",
     "UnknownKindError",
     "UnknownParameterError",
     "UnsupportedError",

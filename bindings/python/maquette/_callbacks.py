@@ -19,15 +19,29 @@ from collections.abc import Callable
 from ctypes import byref, c_void_p, string_at
 from typing import Any
 
+import numpy
+
 from ._errors import call
 from ._library import (
     NO_DESTROY_FUNCTION,
     NO_LOG_FUNCTION,
     DestroyFunction,
+    Event,
     EventFunction,
     LogFunction,
     library,
 )
+
+
+def event_value(event: Event, convert: Callable[[Any], Any]) -> Any:
+    """The value of an event, with a copy of the matrix that came with it."""
+    value = convert(json.loads(string_at(event.json, event.json_length)))
+    if event.matrix:
+        matrix = event.matrix.contents
+        count = matrix.rows * matrix.cols
+        numbers = numpy.frombuffer(string_at(matrix.data, count * 4), numpy.float32)
+        value.matrix = numbers.reshape(matrix.rows, matrix.cols)
+    return value
 
 
 class Receiver:
@@ -85,7 +99,7 @@ def _on_event(key: int, event: Any) -> None:
         return
     contents = event.contents
     receiver.dropped += contents.dropped
-    receiver.function(receiver.convert(json.loads(string_at(contents.json, contents.json_length))))
+    receiver.function(event_value(contents, receiver.convert))
 
 
 @DestroyFunction  # type: ignore[untyped-decorator]

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from ctypes import byref, c_void_p
 from typing import Any
 
+import numpy
+import numpy.typing
+
+from ._arrays import Array, Features, Floats, array_of_numbers, matrix_of, readable, rows_of_numbers
+from ._library import library
 from ._models import Model
+
+Ids = numpy.typing.NDArray[numpy.int64]
 
 
 class MLPClassifier(Model):
@@ -64,17 +72,173 @@ class MLPRegressor(Model):
         super().__init__(self.kind, **parameters)
 
 
-class KNNClassifier(Model):
+class NeighbourModel(Model):
+    """What the nearest-neighbour kinds share: the rows that they remember."""
+
+    k: int
+    metric: str
+    weights: str
+
+    def neighbours(self, X: Features, count: int | None = None) -> tuple[Ids, Floats]:
+        """The ids of the nearest remembered rows and their distances, the nearest first: (rows, count) each.
+
+        A row's id is the number it got when it was learned, counted from 0; it stays when others are removed.
+        `count` is `k` unless given, at most as many as there are rows.
+        """
+        array = array_of_numbers(X, "X")
+        rows = readable(rows_of_numbers(array[None, :] if array.ndim == 1 else array, "X"))
+        wanted = self.k if count is None else count
+        ids = numpy.empty((len(rows), wanted), numpy.int64)
+        distances = numpy.empty((len(rows), wanted), numpy.float32)
+        address = c_void_p(ids.__array_interface__["data"][0])
+        self._call(library.maquette_model_neighbours, matrix_of(rows), wanted, address, matrix_of(distances))
+        return (ids[0], distances[0]) if array.ndim == 1 else (ids, distances)
+
+    def remove(self, ids: Any) -> None:
+        """Forgets the rows of these ids, all or none; takes effect at once."""
+        array = numpy.ascontiguousarray(numpy.atleast_1d(ids), numpy.int64)
+        address = c_void_p(array.__array_interface__["data"][0])
+        with self._labels.changing():
+            self._call(library.maquette_model_remove, address, array.size)
+
+
+class KNNClassifier(NeighbourModel):
     """Asks the `k` nearest rows it has learned for their labels.
 
     >>> model = KNNClassifier(k=3).fit(X, y)
+    >>> model.partial_train(X_more, y_more)          # rows on top, without training again
 
     `maquette.schema("knn-classifier")` describes its parameters.
     """
 
     kind = "knn-classifier"
 
-    k: int
+    reject_distance: float
 
     def __init__(self, **parameters: Any) -> None:
         super().__init__(self.kind, **parameters)
+
+
+class KNNRegressor(NeighbourModel):
+    """Predicts the mean of the numbers that the `k` nearest rows have.
+
+    >>> model = KNNRegressor(k=3).fit(X, y)
+
+    `maquette.schema("knn-regressor")` describes its parameters.
+    """
+
+    kind = "knn-regressor"
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+
+
+class KMeans(Model):
+    """Groups rows around centers.
+
+    >>> model = KMeans(k=3).fit(X)
+    >>> model.centers, model.clusters, model.inertia
+
+    `maquette.schema("kmeans-clustering")` describes its parameters.
+    """
+
+    kind = "kmeans-clustering"
+
+    k: int
+    init: str | list[list[float]]
+    n_init: int
+    max_iterations: int
+    tolerance: float
+    batch_size: int
+    seed: int
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+
+    @property
+    def centers(self) -> Floats:
+        """The centers, (clusters, features)."""
+        return self.attribute("centers")
+
+    @property
+    def clusters(self) -> numpy.typing.NDArray[numpy.int64]:
+        """The cluster of each training row; empty where they came in blocks."""
+        return self.attribute("clusters")[:, :1].ravel().astype(numpy.int64)
+
+    @property
+    def inertia(self) -> float:
+        """The sum of the squared distances of the training rows to their centers."""
+        return float(self.attribute("inertia")[0, 0])
+
+
+class PCA(Model):
+    """Projects rows onto the few directions along which they vary most.
+
+    >>> model = PCA(n_components=2).fit(X)
+    >>> scores = model.predict(X)
+    >>> model.inverse(scores)
+
+    `maquette.schema("pca")` describes its parameters.
+    """
+
+    kind = "pca"
+
+    n_components: int
+    whiten: bool
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+
+    def inverse(self, scores: Features) -> Floats:
+        """The rows that have these scores, as far as the components tell: (rows, features)."""
+        array = array_of_numbers(scores, "scores")
+        matrix: Array = readable(rows_of_numbers(array[None, :] if array.ndim == 1 else array, "scores"))
+        rows = numpy.empty((len(matrix), self._feature_count()), numpy.float32)
+        self._call(library.maquette_model_inverse, matrix_of(matrix), byref(matrix_of(rows)))
+        return rows[0] if array.ndim == 1 else rows
+
+    @property
+    def components(self) -> Floats:
+        """The directions, (components, features), of unit length."""
+        return self.attribute("components")
+
+    @property
+    def explained_variance(self) -> Floats:
+        """The variance along each direction."""
+        return self.attribute("explainedVariance")[0]
+
+    @property
+    def explained_variance_ratio(self) -> Floats:
+        """The share of all variance along each direction."""
+        return self.attribute("explainedVarianceRatio")[0]
+
+
+class UMAP(Model):
+    """Lays rows out in a few dimensions so that those which are near each other stay near.
+
+    >>> model = UMAP(seed=1).fit(X)
+    >>> model.embedding                              # (rows, 2)
+    >>> model.predict(X_new)
+    >>> for status in model.training: draw(status.matrix)    # every epoch's
+
+    `maquette.schema("umap")` describes its parameters.
+    """
+
+    kind = "umap"
+
+    n_components: int
+    n_neighbors: int
+    min_dist: float
+    spread: float
+    metric: str
+    supervised: bool
+    epochs: int
+    seed: int
+
+    def __init__(self, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+
+    @property
+    def embedding(self) -> Floats:
+        """Where the training rows are, (rows, components)."""
+        return self.attribute("embedding")

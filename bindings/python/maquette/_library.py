@@ -52,6 +52,7 @@ class Event(Structure):
         ("json_length", c_size_t),
         ("sequence", c_uint64),
         ("dropped", c_uint64),
+        ("matrix", POINTER(Matrix)),
     )
 
 
@@ -121,6 +122,7 @@ text_out = POINTER(c_void_p)  # char **, to be given back with maquette_string_f
 error_out = POINTER(c_void_p)  # maquette_error **
 int32_out = POINTER(c_int32)
 int64_out = POINTER(c_int64)
+ids = c_void_p  # int64_t *, the address of an array
 codes_out = c_void_p  # int32_t *, the address of an array
 matrix = POINTER(Matrix)
 event = POINTER(Event)
@@ -180,6 +182,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_parameters": (status, [handle, text_out, error_out]),
     "maquette_model_parameter": (status, [handle, text, handle_out, error_out]),
     "maquette_model_training": (handle, [handle]),
+    "maquette_model_stream": (status, [handle, text, handle_out, error_out]),
     "maquette_event_training_status": (status, [event, training_status, error_out]),
     "maquette_model_train": (status, [handle, handle, handle, error_out]),
     "maquette_model_train_matrix": (status, [handle, matrix, texts, matrix, texts, error_out]),
@@ -195,6 +198,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_predict_json": (status, [handle, matrix, text_out, error_out]),
     "maquette_model_attributes": (status, [handle, text_out, error_out]),
     "maquette_model_attribute": (status, [handle, text, matrix, error_out]),
+    "maquette_model_inverse": (status, [handle, matrix, matrix, error_out]),
+    "maquette_model_neighbours": (status, [handle, matrix, c_int64, ids, matrix, error_out]),
+    "maquette_model_remove": (status, [handle, ids, c_int64, error_out]),
     "maquette_model_label_count": (status, [handle, int64_out, error_out]),
     "maquette_model_label": (status, [handle, c_int64, text_out, error_out]),
     "maquette_model_labels": (status, [handle, text_out, error_out]),

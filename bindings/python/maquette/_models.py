@@ -30,7 +30,7 @@ from ._errors import (
 from ._handles import Owner
 from ._labels import LabelMemory
 from ._library import Matrix, library
-from ._prediction import ALL, NO_LABEL, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
+from ._prediction import ALL, NO_LABEL, ClusterPrediction, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
 from ._progress import Progress
 from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
@@ -172,6 +172,12 @@ class Model(Owner):
                 f"{type(self).__name__} has no parameter {name!r}; its parameters are {known}", name
             )
         object.__setattr__(self, name, value)
+
+    def stream(self, name: str) -> Stream[Any]:
+        """Another stream of the model: of k-means `centers` and `clusters`."""
+        handle = c_void_p()
+        self._call(library.maquette_model_stream, utf8(name, "name"), byref(handle))
+        return Stream(self, handle, name)
 
     # Training
 
@@ -351,6 +357,9 @@ class Model(Owner):
         >>> classifier.predict(rows)     # array(['3', '7', …])
         >>> regressor.predict(row)       # 0.25, or an array where there are several targets
         >>> regressor.predict(rows)      # float32, (rows,) or (rows, targets)
+        >>> clustering.predict(row)      # ClusterPrediction(cluster=2, confidences=[0.01, 0.02, 0.97])
+        >>> clustering.predict(rows)     # array([2, 0, …])
+        >>> projection.predict(rows)     # float32, (rows, components)
         """
         if self.task != "classification":
             return self._numbers(self.predict_proba(X))
@@ -365,6 +374,10 @@ class Model(Owner):
         return numpy.where(rejected, NO_LABEL, found) if rejected.any() else found
 
     def _numbers(self, predictions: Array) -> Any:
+        if self.task == "clustering":
+            if predictions.ndim == 1:
+                return ClusterPrediction(int(predictions.argmax()), predictions.tolist())
+            return predictions.argmax(axis=1)
         if self.task == "regression" and predictions.shape[-1] == 1:
             return float(predictions[0]) if predictions.ndim == 1 else predictions[:, 0]
         return predictions
@@ -425,6 +438,11 @@ class Model(Owner):
     def _output_count(self) -> int:
         count = c_int64()
         self._call(library.maquette_model_output_count, byref(count))
+        return count.value
+
+    def _feature_count(self) -> int:
+        count = c_int64()
+        self._call(library.maquette_model_feature_count, byref(count))
         return count.value
 
     # What else was found out

@@ -47,6 +47,15 @@ class Prediction(NamedTuple):
         return self.confidences[self.label]
 
 
+class ClusterPrediction(NamedTuple):
+    """What a clustering says of one row."""
+
+    #: The nearest cluster.
+    cluster: int
+    #: For each cluster, the less the farther its center; they sum up to 1.
+    confidences: list[float]
+
+
 #: Gives the confidences of one row, in an array that the next call overwrites; see `Model.predictor`.
 Predictor = Callable[[Any], Floats]
 

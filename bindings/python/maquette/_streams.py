@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 import weakref
 from collections.abc import Callable
-from ctypes import byref, c_int32, c_void_p, sizeof, string_at
+from ctypes import byref, c_int32, c_void_p, sizeof
 from typing import Any, Generic, TypeVar
 
-from ._callbacks import Receiver
+from ._callbacks import Receiver, event_value
 from ._errors import BadHandleError, ClosedError, WaitTimeoutError, call, failure
 from ._handles import Owner
 from ._library import NO_DESTROY_FUNCTION, NO_EVENT_FUNCTION, Event, library
@@ -186,10 +185,10 @@ class Queue(Generic[Value]):
                 if isinstance(reason, BadHandleError):  # closed by another thread meanwhile
                     raise ClosedError(f"this queue of {self._stream.name} is closed")
                 raise reason
-            value = json.loads(string_at(self._event.json, self._event.json_length))
+            value = event_value(self._event, self._stream._convert)
             self.sequence = self._event.sequence
             self.dropped = self._event.dropped
-        return self._stream._convert(value)  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]
 
     def fileno(self) -> int:
         """A file descriptor to wait for with `select`, `poll` or an event loop; neither read nor close it."""

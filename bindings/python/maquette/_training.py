@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._arrays import Floats
 from ._streams import Stream
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ class TrainingStatus(dict[str, Any]):
 
     `status` is one of idle, start, epoch, success, error, cancelled, loading, loaded.
     """
+
+    #: What came with the event: of UMAP the embedding of the epoch, float32, (rows, dimensions).
+    matrix: Floats | None = None
 
     @property
     def status(self) -> str:

@@ -28,7 +28,7 @@ TYPES = {
     "char**": (_library.text_out, _library.texts),
     "void*": _library.user_data,
     "int32_t*": (_library.int32_out, _library.codes_out),
-    "int64_t*": _library.int64_out,
+    "int64_t*": (_library.int64_out, _library.ids),
     "maquette_matrix*": _library.matrix,
     "maquette_source*": _library.source,
     "maquette_event*": _library.event,

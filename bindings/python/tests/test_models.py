@@ -28,6 +28,7 @@ def test_kinds_and_their_schemas() -> None:
                 "integers",
                 "choice",
                 "classWeights",
+                "centers",
             )
 
 
