@@ -69,7 +69,11 @@ final class RowDistances: Sendable {
     }
     let found = index.search(queries, count: count, k: k, scratch: scratch)
     ids.update(from: found.rows, count: count * k)
-    for place in 0..<count * k { distances[place] = index.distance(score: found.scores[place]) }
+    for place in 0..<count * k {
+      let distance = index.distance(score: found.scores[place])
+      // Between equal directions there is nothing but the rounding of a product of unit vectors.
+      distances[place] = metric == .cosine && distance < 5e-7 ? 0 : distance
+    }
   }
 
   private func nearestByScan(
