@@ -1,6 +1,6 @@
 """Runs the benchmarks: a table in Markdown to the standard output, all figures to build/benchmarks/results.json.
 
-    python -m benchmarks [training] [prediction] [datasets] [--rounds 5] [--check]
+    python -m benchmarks [training] [networks] [prediction] [datasets] [--rounds 5] [--check]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from . import machine
 from .sidebyside import WORK, once
 
-NAMES = ["training", "prediction", "datasets"]
+NAMES = ["training", "networks", "prediction", "datasets"]
 
 
 def main() -> int:
@@ -32,9 +32,10 @@ def main() -> int:
     print(machine.markdown(here, library), flush=True)
     reports = []
     for name in arguments.names or NAMES:
-        report = importlib.import_module(f"{__package__}.{name}").benchmark(arguments.rounds)
-        print(f"\n{report.markdown()}", flush=True)
-        reports.append(report)
+        made = importlib.import_module(f"{__package__}.{name}").benchmark(arguments.rounds)
+        for report in made if isinstance(made, list) else [made]:
+            print(f"\n{report.markdown()}", flush=True)
+            reports.append(report)
 
     results = {"machine": here, "maquette": library, "reports": [dataclasses.asdict(report) for report in reports]}
     (WORK / "results.json").write_text(json.dumps(results, indent=1) + "\n")

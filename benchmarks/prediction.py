@@ -57,8 +57,6 @@ C_LIMIT = 2e-6
 def prepare():
     """Trains the network, saves it in a store, and writes it as ONNX."""
     import maquette
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
 
     def run(_: int) -> dict[str, Any]:
         data = digits.load()
@@ -70,32 +68,40 @@ def prepare():
         order = numpy.argsort(data.y, kind="stable")
         model.fit(data.X[order], [str(digit) for digit in data.y[order]]).save(store, NAME)
 
-        layers = weights()
-        nodes, initializers, last = [], [], "features"
-        for index, (kernel, bias) in enumerate(layers):
-            initializers += [
-                numpy_helper.from_array(kernel, f"kernel{index}"),
-                numpy_helper.from_array(bias, f"bias{index}"),
-            ]
-            nodes.append(helper.make_node("Gemm", [last, f"kernel{index}", f"bias{index}"], [f"sum{index}"]))
-            last = f"sum{index}"
-            if index + 1 < len(layers):
-                nodes.append(helper.make_node("Relu", [last], [f"hidden{index}"]))
-                last = f"hidden{index}"
-        nodes.append(helper.make_node("Softmax", [last], ["probabilities"], axis=1))
-        graph = helper.make_graph(
-            nodes,
-            NAME,
-            [helper.make_tensor_value_info("features", TensorProto.FLOAT, [1, 64])],
-            [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [1, 10])],
-            initializers,
-        )
-        made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-        onnx.checker.check_model(made)
-        onnx.save(made, ONNX)
+        write_onnx(ONNX, 1)
         return {}
 
     return run
+
+
+def write_onnx(path: Path, rows: int | str) -> None:
+    """The saved network as an ONNX model, for that many rows; a name instead of a number: for any."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    layers = weights()
+    nodes, initializers, last = [], [], "features"
+    for index, (kernel, bias) in enumerate(layers):
+        initializers += [
+            numpy_helper.from_array(kernel, f"kernel{index}"),
+            numpy_helper.from_array(bias, f"bias{index}"),
+        ]
+        nodes.append(helper.make_node("Gemm", [last, f"kernel{index}", f"bias{index}"], [f"sum{index}"]))
+        last = f"sum{index}"
+        if index + 1 < len(layers):
+            nodes.append(helper.make_node("Relu", [last], [f"hidden{index}"]))
+            last = f"hidden{index}"
+    nodes.append(helper.make_node("Softmax", [last], ["probabilities"], axis=1))
+    graph = helper.make_graph(
+        nodes,
+        NAME,
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, [rows, 64])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [rows, 10])],
+        initializers,
+    )
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(made)
+    onnx.save(made, path)
 
 
 def weights() -> list[tuple[numpy.ndarray, numpy.ndarray]]:
