@@ -116,9 +116,9 @@ public func maquette_model_parameter(
 @implementation @_cdecl("maquette_model_training")
 public func maquette_model_training(_ model: OpaquePointer?) -> OpaquePointer? {
   guard !Fork.isChild, let object = try? models[model] else { return nil }
-  return try? object.streams.handle("training") { 
+  return try? object.streams.handle("training") {
     JSONValueStream(object.model.trainingStream, matrix: { $0.matrix }) { $0.json }
-   }
+  }
 }
 
 @implementation @_cdecl("maquette_model_stream")

@@ -108,8 +108,10 @@ final class HostMatrix: @unchecked Sendable {
     description.initialize(
       to: matrix.withUnsafeBufferPointer { values in
         maquette_matrix(
-          struct_size: MemoryLayout<maquette_matrix>.size, data: UnsafeMutableRawPointer(mutating: values.baseAddress),
-          rows: Int64(matrix.rows), cols: Int64(matrix.columns), row_stride: 0, col_stride: 0, dtype: 0, flags: 0)
+          struct_size: MemoryLayout<maquette_matrix>.size,
+          data: UnsafeMutableRawPointer(mutating: values.baseAddress),
+          rows: Int64(matrix.rows), cols: Int64(matrix.columns), row_stride: 0, col_stride: 0, dtype: 0,
+          flags: 0)
       })
   }
 

@@ -49,7 +49,8 @@ public struct JSONValueStream<Value: Sendable>: JSONStream {
 
   public init(
     _ stream: Stream<Value>, set: (@Sendable (JSON) throws(MaquetteError) -> Void)? = nil,
-    matrix: @escaping @Sendable (Value) -> Matrix? = { _ in nil }, _ convert: @escaping @Sendable (Value) -> JSON
+    matrix: @escaping @Sendable (Value) -> Matrix? = { _ in nil },
+    _ convert: @escaping @Sendable (Value) -> JSON
   ) {
     self.matrix = matrix
     self.stream = stream
@@ -95,7 +96,8 @@ private struct JSONValueSubscription<Value: Sendable>: JSONSubscription {
   func nextJSON(timeout: Int64) throws(MaquetteError) -> JSONEvent {
     let event = try subscription.next(timeout: timeout)
     return JSONEvent(
-      json: convert(event.value), matrix: matrix(event.value), sequence: event.sequence, dropped: event.dropped)
+      json: convert(event.value), matrix: matrix(event.value), sequence: event.sequence,
+      dropped: event.dropped)
   }
 
   func fileDescriptor() throws(MaquetteError) -> Int32 { try subscription.fileDescriptor() }

@@ -275,25 +275,14 @@ public final class Stream<Value: Sendable>: Sendable {
 extension Stream {
   /// The events as an asynchronous sequence, which ends with the stream.
   ///
-  /// Whoever stops iterating is unsubscribed at the next event. Not at once, by `onTermination`: with it, in release
-  /// builds of Swift 6.3.1, an iteration that was left early corrupted the heap; why is not known yet.
+  /// Whoever stops iterating is unsubscribed.
   public var values: AsyncStream<Value> {
     AsyncStream { continuation in
-      let own = Own<Value>()
       let subscription = subscribeToEvents(
-        { event in
-          if case .terminated = continuation.yield(event.value) {
-            own.subscription.withLock { $0 }?.cancelWithoutWaiting()
-          }
-        }, end: { continuation.finish() })
-      own.subscription.withLock { $0 = subscription }
+        { continuation.yield($0.value) }, end: { continuation.finish() })
+      continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
     }
   }
-}
-
-/// A subscription that its own callback ends.
-private final class Own<Value: Sendable>: Sendable {
-  let subscription = Mutex<Subscription<Value>?>(nil)
 }
 
 /// What ``Stream/observe(_:end:)`` started; it goes on until cancelled, whether this is kept or not.
