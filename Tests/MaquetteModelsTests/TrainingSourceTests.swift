@@ -57,6 +57,33 @@ private final class Blocks: BlockSource {
     #expect(try model.confidences(of: samples.features) == expected)
   }
 
+  @Test func `may be filtered and mapped`() throws {
+    let samples = try Samples.clouds(rows: 60, spread: 2)
+    let dataset = try dataset(samples)
+    let kept = (0..<60).filter { samples.labels[$0] != "label 1" }
+    let expected = KNNClassifier()
+    try expected.train(
+      on: try Matrix(rows: kept.count, columns: 4, kept.flatMap { samples.features[row: $0].map { $0 + 2 } }),
+      labels: kept.map { samples.labels[$0] })
+    try expected.wait()
+    let items = dataset.items().filter { $0["y"] != "label 1" }.map { instance -> JSONObject in
+      [
+        "x": .array((instance["x"]?.array ?? []).map { .number(($0.number ?? 0) + 2) }),
+        "y": instance["y"] ?? .null,
+      ]
+    }
+    let model = KNNClassifier()
+    try model.train(on: .blocks(items), validatingOn: nil, mode: .fresh)
+    try model.wait()
+    #expect(model.labels == ["label 0", "label 2"])
+    #expect(try model.confidences(of: samples.features) == expected.confidences(of: samples.features))
+    let query = try Query(["y": ["$ne": "label 1"]])
+    try model.train(on: .blocks(try dataset.blocks(matching: query)), validatingOn: nil, mode: .fresh)
+    try model.wait()
+    #expect(model.labels == ["label 0", "label 2"])
+    #expect(try model.confidences(of: samples.features) != expected.confidences(of: samples.features))
+  }
+
   @Test func `that fails half-way fails the training and leaves the model`() throws {
     let samples = try Samples.clouds(rows: 60)
     let model = KNNClassifier()
