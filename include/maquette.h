@@ -609,11 +609,13 @@ typedef maquette_status (*maquette_rows_fn)(void *user_data, int64_t pass, int64
 /** Where a training takes its rows from: exactly one of `dataset`, `rows` and `read` is set. */
 typedef struct maquette_source {
   size_t struct_size;               /**< sizeof(maquette_source) */
-  const maquette_dataset *dataset;  /**< the instances that are there when the training begins */
+  const maquette_dataset *dataset;  /**< the instances that are there when the training begins; see also `query` */
   const maquette_rows *rows;        /**< matrices, copied before the call returns */
   maquette_rows_fn read;            /**< rows that are read block by block while the training needs them */
   void *user_data;                  /**< passed to `read` */
   void (*destroy)(void *user_data); /**< NULL, or called once with `user_data` when `read` won't be called again */
+  /** NULL, or which instances of `dataset`, as for maquette_dataset_find(); all that match, unless it has a `$limit`. */
+  const char *query;
 } maquette_source;
 
 /** How a training begins. */

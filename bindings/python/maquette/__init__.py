@@ -14,7 +14,7 @@ Training runs on a thread of its own: `model.train(digits)` returns at once, `mo
 does, and `model.predict` goes on answering. All of it may be used from any thread.
 """
 
-from ._dataset import Dataset, Page
+from ._dataset import Dataset, Page, Selection
 from ._errors import (
     BadFormatError,
     BadHandleError,
@@ -100,6 +100,7 @@ __all__ = [
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
+    "Selection",
     "Store",
     "StoreIOError",
     "Stream",

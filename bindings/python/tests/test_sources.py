@@ -29,6 +29,31 @@ def test_rows_arrays_datasets_and_blocks_teach_the_same(kind: str, store: maquet
             assert numpy.array_equal(model.fit(data).predict_proba(digits.X_test), expected)
 
 
+def test_a_selection_teaches_what_its_instances_teach(store: maquette.Store, digits: Digits) -> None:
+    X, y = digits.X[:300], digits.y[:300].astype(str)
+    kept = numpy.isin(y, ["3", "8"])
+    with maquette.MLPClassifier(epochs=3) as model, store.dataset("digits") as dataset:
+        dataset.append(X, y)
+        expected = model.fit(X[kept], y[kept]).predict_proba(digits.X_test)
+        some = dataset.where({"y": {"$in": ["3", "8"]}})
+        assert model.fit(some).labels == expected_labels(y[kept])
+        assert numpy.array_equal(model.predict_proba(digits.X_test), expected)
+        assert len(list(some)) == kept.sum()
+        assert repr(some) == """<Selection of digits: {"y": {"$in": ["3", "8"]}}>"""
+        model.fit(some, validation=dataset.where(y="3"))
+        with pytest.raises(maquette.NoRowsError):
+            model.fit(dataset.where(y="none of them"))
+        with pytest.raises(maquette.InvalidArgumentError, match=r"\$where"):
+            model.fit(dataset.where({"$where": 1}))
+        with pytest.raises(TypeError):
+            model.fit(some, y[kept])
+        assert model.labels == expected_labels(y[kept])
+
+
+def expected_labels(y) -> list[str]:
+    return list(dict.fromkeys(y))
+
+
 def test_numbers_are_learned_and_predicted_as_numbers(digits: Digits) -> None:
     X, y = digits.X, digits.y.astype("f8")
     with maquette.MLPRegressor(epochs=30, standardize=True) as model:
