@@ -64,6 +64,12 @@ public final class Service: Sendable {
     return record.document
   }
 
+  /// Whether there is a document of that id.
+  package func contains(_ id: String) throws(MaquetteError) -> Bool {
+    guard let identifier = DocumentID(id) else { return false }
+    return try read { (session) throws(MaquetteError) in try session.record(identifier, []) } != nil
+  }
+
   /// The document whose `name` is that; of several the one that was created or updated last, nil where there is none.
   public func newest(named name: String) throws(MaquetteError) -> JSONObject? {
     try read { (session) throws(MaquetteError) in try session.newest(named: name, .all) }?.document

@@ -115,8 +115,17 @@ protocol Session: AnyObject {
   /// Deletes all records of a dataset, and returns how many there were.
   func clear(_ dataset: String) throws(MaquetteError) -> Int
 
+  /// Adds files; to a folder that is there already, where it has one of that name.
   func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
   func deleteFiles(of id: DocumentID) throws(MaquetteError)
+
+  // MARK: Folders by name
+
+  /// The names of the service's folders that begin so, in the order of names.
+  func folders(beginning prefix: String) throws(MaquetteError) -> [String]
+  /// The files of a folder, in the order they were added.
+  func files(in folder: String) throws(MaquetteError) -> [StoredFile]
+  func delete(folder: String, of id: DocumentID) throws(MaquetteError)
 }
 
 extension Session {
