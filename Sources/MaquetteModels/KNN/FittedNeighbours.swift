@@ -116,10 +116,12 @@ final class FittedNeighbourTargets: FittedMemory {
     prediction.update(repeating: 0, count: width)
     targets.withUnsafeBufferPointer { targets in
       if remembered.settings.weights == .uniform {
-        for place in 0..<remembered.k {
-          for target in 0..<width { prediction[target] += targets[Int(places[place]) * width + target] }
+        // In doubles: the sum of numbers that fit into a float may not.
+        for target in 0..<width {
+          var sum = 0.0
+          for place in 0..<remembered.k { sum += Double(targets[Int(places[place]) * width + target]) }
+          prediction[target] = Float(sum / Double(remembered.k))
         }
-        for target in 0..<width { prediction[target] /= Float(remembered.k) }
         return
       }
       _ = remembered.weigh(places, scores) { row, weight in

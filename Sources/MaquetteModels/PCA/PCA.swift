@@ -147,7 +147,12 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
         .badShape, "the rows have \(predictions.columns) scores, the model has \(fitted.outputs) components")
     }
     try predictions.requireFinite("score")
-    return try fitted.inverse(predictions)
+    let rows = try fitted.inverse(predictions)
+    guard rows.withUnsafeBufferPointer({ $0.allSatisfy(\.isFinite) }) else {
+      throw MaquetteError(
+        .notFinite, "the rows that have these scores are no finite numbers", name: "predictions")
+    }
+    return rows
   }
 
   /// The directions, [components, features]; nil before a training.
