@@ -2,6 +2,7 @@ import MaquetteFormats
 import MaquetteKernels
 import MaquetteSystem
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import MaquetteStores
@@ -9,6 +10,8 @@ import Testing
 /// What can be asked of a lazy iterable, for every store.
 @Suite struct `A lazy iterable` {
   /// A dataset of instances that count up under `n`, in turn of the labels a, b, c, beside another one of its service.
+  ///
+  /// A file goes with its test store: the test has to keep it.
   private func dataset(_ store: TestStore, _ count: Int) throws -> Dataset {
     let dataset = try Dataset("my data", in: store.store)
     let other = try Dataset("my_data", in: store.store)
@@ -43,7 +46,8 @@ import Testing
   )
     throws
   {
-    let dataset = try dataset(TestStore(kind), 400)
+    let store = try TestStore(kind)
+    let dataset = try dataset(store, 400)
     #expect(try numbers(dataset.items(query(#"{"$limit": 300, "$skip": 10}"#))) == Array(10..<310))
     #expect(try numbers(dataset.items(query(#"{"$limit": 0}"#))) == [])
     #expect(try numbers(dataset.items(query(#"{"$skip": 400}"#))) == [])
@@ -58,7 +62,8 @@ import Testing
   }
 
   @Test func `is filtered, mapped, cut, put together as asked (Marcelle's fault 10)`() throws {
-    let dataset = try dataset(TestStore(.memory), 20)
+    let store = try TestStore(.memory)
+    let dataset = try dataset(store, 20)
     let items = dataset.items()
     #expect(try numbers(items.take(0)) == [])
     #expect(try numbers(items.take(-1)) == [])
@@ -99,7 +104,8 @@ import Testing
   }
 
   @Test func `ends its pass where something throws`() throws {
-    let dataset = try dataset(TestStore(.memory), 5)
+    let store = try TestStore(.memory)
+    let dataset = try dataset(store, 5)
     let broken = dataset.items().map { (instance) throws(MaquetteError) -> Int in
       guard instance["n"]?.integer != 3 else { throw MaquetteError(.inputOutput, "no three") }
       return instance["n"]?.integer ?? 0
@@ -114,7 +120,8 @@ import Testing
   @Test(arguments: StoreKind.allCases) func `sees what comes and goes while it is read`(kind: StoreKind)
     throws
   {
-    let dataset = try dataset(TestStore(kind), 600)
+    let store = try TestStore(kind)
+    let dataset = try dataset(store, 600)
     let ids = try dataset.items().array().map(\.id)
     let reader = try dataset.items().makeReader()
     var seen: [Int] = []
@@ -130,7 +137,8 @@ import Testing
   @Test(arguments: StoreKind.allCases, [0, 700]) func `notices that its dataset was cleared`(
     kind: StoreKind, refilled: Int
   ) throws {
-    let dataset = try dataset(TestStore(kind), 300)
+    let store = try TestStore(kind)
+    let dataset = try dataset(store, 300)
     let reader = try dataset.items().makeReader()
     for _ in 0..<256 { _ = try reader.next() }
     try dataset.clear()
@@ -159,7 +167,8 @@ import Testing
   @Test(arguments: StoreKind.allCases, [1, 7, 100, nil]) func `of a query gives its rows in blocks`(
     kind: StoreKind, rows: Int?
   ) throws {
-    let dataset = try dataset(TestStore(kind), 30)
+    let store = try TestStore(kind)
+    let dataset = try dataset(store, 30)
     let query = try query(#"{"y": {"$ne": "a"}, "$skip": 2, "$limit": 15}"#)
     let blocks = try blocks(dataset.blocks(rows: rows, matching: query), .label)
     let expected = (0..<30).filter { $0 % 3 != 0 }.dropFirst(2).prefix(15)
@@ -172,7 +181,8 @@ import Testing
   }
 
   @Test func `of documents that were mapped gives rows, labels and targets`() throws {
-    let dataset = try dataset(TestStore(.sqlite), 12)
+    let store = try TestStore(.sqlite)
+    let dataset = try dataset(store, 12)
     let mapped = dataset.items().filter { $0["y"]?.string != "b" }.map { instance -> JSONObject in
       let number = instance["n"]?.number ?? 0
       return ["x": [[.number(number)], [.number(-number)]], "y": [.number(number), .number(2 * number)]]
@@ -186,7 +196,8 @@ import Testing
   }
 
   @Test func `names the element that is no row`() throws {
-    let dataset = try dataset(TestStore(.memory), 5)
+    let store = try TestStore(.memory)
+    let dataset = try dataset(store, 5)
     let cases: [(JSONObject, MaquetteError.Code)] = [
       ([:], .badShape), (["x": "left"], .badShape), (["x": [1, 2, 3], "y": 1], .badShape),
       (["x": [1, 2]], .notFound),

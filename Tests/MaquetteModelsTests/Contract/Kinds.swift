@@ -114,16 +114,6 @@ extension Matrix {
   }
 }
 
-/// How `body` fails; nil where it doesn't.
-func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return error as? MaquetteError ?? MaquetteError(.internal, "not a MaquetteError: \(error)")
-  }
-}
-
 /// The code with which `body` fails; nil where it doesn't.
 func code(_ body: () throws -> Void) -> MaquetteError.Code? { failure(body)?.code }
 
