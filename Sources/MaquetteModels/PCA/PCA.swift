@@ -94,7 +94,9 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
       }
       covariance = known
     }
+    var isEmpty = true
     try eachBlock { (rows) throws(MaquetteError) in
+      isEmpty = false
       var sum = covariance ?? Covariance(columns: 0)
       if covariance == nil {
         guard rows.columns <= Self.mostFeatures else {
@@ -111,7 +113,9 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
       try sum.add(rows) { () throws(MaquetteError) in try run.checkCancellation() }
       covariance = sum
     }
-    guard let covariance else { throw MaquetteError(.noRows, "there is nothing to learn from: no rows") }
+    guard let covariance, !isEmpty else {
+      throw MaquetteError(.noRows, "there is nothing to learn from: no rows")
+    }
     let most = min(covariance.columns, covariance.count)
     guard settings.nComponents <= most else {
       throw MaquetteError(

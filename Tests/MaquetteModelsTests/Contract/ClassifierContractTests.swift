@@ -52,6 +52,18 @@ import Testing
     #expect(loaded.labels == model.labels)
   }
 
+  @Test(arguments: kinds)
+  func `loses no label of a dataset, however late it comes (Marcelle's fault 11)`(kind: String) throws {
+    let samples = try Samples.clouds(rows: 1203, labels: 2)
+    let dataset = try Dataset("clouds", in: DataStore("memory:"))
+    let labels = samples.labels.enumerated().map { $0 < 1200 ? $1 : "late \($0)" }
+    try dataset.append(samples.features, labels: LabelColumn(labels))
+    let model = try make(kind)
+    try model.train(on: dataset)
+    try model.wait()
+    #expect(model.labels == ["label 0", "label 1", "late 1200", "late 1201", "late 1202"])
+  }
+
   @Test(arguments: kinds) func `learns other labels after the first`(kind: String) throws {
     let model = try trained(kind, on: Samples.clouds(rows: 30))
     let other = try Samples.clouds(rows: 40, labels: 2)

@@ -1,6 +1,7 @@
 import MaquetteFormats
 import MaquetteKernels
 import MaquetteStores
+import MaquetteStreams
 import MaquetteSystem
 import TestSupport
 import Testing
@@ -103,6 +104,29 @@ extension `Every kind of model` {
           #expect(try model.predictions(of: samples.features) == before, "\(mode), \(limit)")
         }
       }
+    }
+  }
+
+  @Test(arguments: ["mlp-classifier", "mlp-regressor", "kmeans-clustering", "pca"])
+  func `that reads its rows block by block says when they go, and keeps what it knew`(kind: String) throws {
+    let samples = try Kinds.samples()
+    let model = try Kinds.trained(kind, on: samples)
+    for mode in [TrainingMode.fresh, .partial] {
+      let before = try model.predictions(of: samples.features)
+      let dataset = try Kinds.dataset(Kinds.table(kind, samples), in: DataStore("memory:"))
+      model.trainingStream.observe { event in
+        guard event.value.phase == .start else { return }
+        #expect(throws: Never.self) { try dataset.clear() }
+      }
+      let error = try withTables(of: 100) {
+        failure {
+          try model.train(on: .blocks(try dataset.blocks(rows: 7)), validatingOn: nil, mode: mode)
+          try model.wait()
+        }
+      }
+      #expect(error?.code == .noRows || error?.code == .notFound, "\(error?.message ?? "nothing")")
+      #expect(model.training.phase == .error)
+      #expect(try model.predictions(of: samples.features) == before)
     }
   }
 

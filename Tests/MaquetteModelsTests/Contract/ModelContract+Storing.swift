@@ -41,8 +41,11 @@ extension `Every kind of model` {
     // Two of one name keep what is their own (fault 7).
     #expect(try loaded.load(from: store, firstID).id == firstID)
     #expect(loaded.fittedModel?.features == 4)
+    let created = try store.service(type(of: first).service).get(firstID)["createdAt"]
     #expect(try first.save(in: store, name: "m", id: firstID) == firstID)
-    #expect(try loaded.load(from: store, "m").id == firstID)
+    let stored = try loaded.load(from: store, "m")
+    #expect(stored.id == firstID)
+    #expect(created != nil && stored.document["createdAt"] == created)
     #expect(loaded.fittedModel?.features == 4)
   }
 

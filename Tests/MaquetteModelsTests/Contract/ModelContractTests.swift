@@ -150,6 +150,34 @@ import Testing
     }
   }
 
+  @Test(arguments: Kinds.names)
+  func `reads its rows once for all epochs, however many there are (Marcelle's fault 16)`(kind: String) throws
+  {
+    let table = try Kinds.table(kind, Kinds.samples(250))
+    let source = Blocks([table, table])
+    let model = try Kinds.make(kind)
+    try withTables {
+      try model.train(on: .blocks(source), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    #expect(source.passes.withLock { $0 } == 1)
+  }
+
+  @Test(arguments: Kinds.names) func `keeps nothing of the trainings before the last`(kind: String) throws {
+    let table = try Kinds.table(kind, Kinds.samples(30))
+    let model = try Kinds.make(kind)
+    final class Weak { weak var object: (any FittedModel)? }
+    var fitted: [Weak] = []
+    for _ in 0..<20 {
+      try model.learn(table)
+      fitted.append(Weak())
+      fitted.last?.object = model.fittedModel
+    }
+    #expect(fitted.filter { $0.object != nil }.count <= 1)
+    try model.reset()
+    #expect(fitted.allSatisfy { $0.object == nil })
+  }
+
   @Test(arguments: Kinds.names) func `learns rows of another width after the first`(kind: String) throws {
     let model = try Kinds.trained(kind, on: Kinds.samples(30))
     let wide = try Kinds.samples(40, features: 9, labels: 2)
