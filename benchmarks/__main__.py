@@ -15,7 +15,7 @@ from . import machine
 from .sidebyside import WORK, once
 
 NAMES = [
-    "training", "networks", "prediction", "datasets", "neighbours", "clusters", "components", "embedding",
+    "training", "networks", "prediction", "datasets", "batch", "neighbours", "clusters", "components", "embedding",
 ]  # fmt: skip
 
 

@@ -980,8 +980,8 @@ maquette_status maquette_predictions_values(const maquette_predictions *predicti
  *  @param predictions to read.
  *  @param[out] predicted a code for each row: an index into "predicted", or -1 where numbers were predicted; may be NULL.
  *  @param[out] truth a code for each row: an index into "true", or -1 for a row without; may be NULL.
- *  @param[out] names {"outputs": what the columns of the values are, "predicted": labels, "true": labels}, each an array of
- *         strings; yours to free; may be NULL.
+ *  @param[out] names {"answer": "label", "cluster" or "value", "outputs": what the columns of the values are called,
+ *         "predicted": labels, "true": labels}, the last three arrays of strings; yours to free; may be NULL.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_OUT_OF_MEMORY. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_predictions_labels(const maquette_predictions *predictions, int32_t *predicted, int32_t *truth,

@@ -7,8 +7,8 @@ public struct Predictions: Sendable {
   /// What the columns of ``values`` are: the labels of a classifier, the numbers of clusters; empty where they are numbers
   /// without names.
   public let names: [String]
-  /// Whether a prediction is a choice of one of ``names``.
-  public let isChoice: Bool
+  /// What the records call their answer: `label`, `cluster` or `value`.
+  public let answer: String
   /// [predictions, outputs]: the confidences of each label or cluster, or the numbers that were predicted.
   public let values: Matrix
   /// The instance that each prediction is about.
@@ -22,10 +22,11 @@ public struct Predictions: Sendable {
 
   init(_ table: PredictionTable) {
     names = table.form.names
-    isChoice =
+    answer =
       switch table.form {
-      case .labels, .clusters: true
-      case .number, .numbers: false
+      case .labels: "label"
+      case .clusters: "cluster"
+      case .number, .numbers: "value"
       }
     values = table.values
     instanceIDs = table.instances
