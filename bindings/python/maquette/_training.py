@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 
 RUNNING = ("start", "epoch", "loading")
 
+#: What a training measures: the names in Python, with those in a status.
+MEASURES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "mean_absolute_error": "meanAbsoluteError",
+}
+#: What is added to a name where it is measured on the validation rows.
+VALIDATION = (("", ""), ("_val", "Val"))
+
 
 class TrainingStatus(dict[str, Any]):
     """How far a training is: the dictionary that Maquette sends, with its entries as attributes.
@@ -75,6 +84,12 @@ class TrainingStatus(dict[str, Any]):
     def mean_absolute_error_val(self) -> float | None:
         """The mean absolute error on the validation rows."""
         return self._figure("meanAbsoluteErrorVal")
+
+    @property
+    def curves(self) -> dict[str, list[float]]:
+        """With "success": the figures of every epoch, `{"loss": […], "loss_val": […], …}`; else nothing."""
+        named = {name + ending: key + suffix for name, key in MEASURES.items() for ending, suffix in VALIDATION}
+        return {name: self.data[key] for name, key in named.items() if isinstance(self.data.get(key), list)}
 
     @property
     def error(self) -> str | None:
