@@ -54,6 +54,8 @@ from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
 from ._models import Model, kinds, schema
 from ._prediction import ClusterPrediction, Prediction, Predictor
+from ._scatter import Scatter
+from ._schema import Schema
 from ._store import Store
 from ._streams import Queue, Stream, Subscription
 from ._training import TrainingStatus, TrainingStream
@@ -100,6 +102,8 @@ __all__ = [
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
+    "Scatter",
+    "Schema",
     "Store",
     "StoreIOError",
     "Stream",

@@ -215,19 +215,9 @@ def counted(done: int, total: int, unit: str) -> str:
     return f"{unit} {done:>{len(str(total))}}/{total}"
 
 
-def figures(status: Any, accuracy: str = "accuracy", validation: str = "validation ") -> list[str]:
+def figures(status: Any, *words: str, **named: str) -> list[str]:
     """The figures of a training's status, each with its name; nothing of other statuses."""
-    if not isinstance(status, TrainingStatus):
-        return []
-    named = (
-        ("loss", status.loss, ".4f"),
-        (accuracy, status.accuracy, ".1%"),
-        (f"{validation}loss", status.loss_val, ".4f"),
-        (f"{validation}{accuracy}", status.accuracy_val, ".1%"),
-        ("error", status.mean_absolute_error, ".4g"),
-        (f"{validation}error", status.mean_absolute_error_val, ".4g"),
-    )
-    return [f"{name} {figure:{form}}" for name, figure, form in named if figure is not None]
+    return status.figures(*words, **named) if isinstance(status, TrainingStatus) else []
 
 
 def _tqdm() -> Any:
