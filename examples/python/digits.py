@@ -22,6 +22,11 @@ import maquette
 HERE = Path(__file__).resolve()
 DATA = HERE.parents[1] / "data" / "digits.csv"
 STORE = "sqlite:build/digits.db"
+OTHERS = (
+    ("regression.py", "what does a penguin weigh?"),
+    ("clustering.py", "digits without their labels, in groups that look alike"),
+    ("embedding.py", "digits on a map, drawn into a picture"),
+)
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -147,4 +152,8 @@ if __name__ == "__main__":
     arguments = sys.argv[1:]
     if arguments[:1] == ["--predict-again"]:
         sys.exit(predict_again(arguments[1]))
-    sys.exit(main(arguments[0] if arguments else STORE))
+    status = main(arguments[0] if arguments else STORE)
+    if not status:
+        headline("What else there is, in examples/python")
+        print("\n".join(f"{name:<14} {what}" for name, what in OTHERS))
+    sys.exit(status)
