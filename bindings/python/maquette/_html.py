@@ -13,10 +13,12 @@ from typing import Any
 
 from ._svg import COLOURS, escape, image, shortened, square_of
 
-__all__ = ["Markup", "bar", "box", "chips", "details", "faint", "features", "row", "shares", "table"]
+__all__ = ["Markup", "bar", "box", "chips", "details", "faint", "features", "heat", "row", "shares", "table"]
 
 LINE = "rgba(128,128,128,0.35)"
 BLUE = COLOURS[0]
+#: The same blue, and the orange that goes with it, to be mixed with the page.
+RIGHT, WRONG = "59,130,246", "224,123,0"
 
 #: A picture that is part of the document, as `thumbnail` has it in Marcelle's instances.
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
@@ -102,6 +104,26 @@ def shares(named: Iterable[tuple[Any, float, str]]) -> Markup:
     """Names with a bar each, as long as the share, and a figure."""
     rows = [(shortened(name, 24), bar(share), figure) for name, share, figure in named]
     return table((), rows, right=(2,))
+
+
+def heat(counts: Any, labels: Sequence[Any]) -> Markup:
+    """Counts as a coloured table, [true, predicted]: what is right in blue, what is wrong in orange, the stronger the
+    larger its share of the row."""
+    cell = "text-align:right;padding:2px 6px;border:0;min-width:20px"
+    name = f"{cell};font-weight:600;background:none"
+    head = "".join(f'<th style="{name}">{escape(shortened(label, 10))}</th>' for label in labels)
+    lines = [f'<tr style="background:none"><td style="{name}">true ＼ predicted</td>{head}</tr>']
+    for true, (label, line) in enumerate(zip(labels, counts, strict=True)):
+        total = max(sum(line), 1)
+        cells = [f'<th style="{name}">{escape(shortened(label, 16))}</th>']
+        for predicted, count in enumerate(line):
+            colour = RIGHT if predicted == true else WRONG
+            # A single error in a thousand is to be seen, too.
+            strength = 0.1 + 0.5 * count / total if count else 0
+            shown = str(count) if count else '<span style="opacity:.35">0</span>'
+            cells.append(f'<td style="{cell};background:rgba({colour},{strength:.2f})">{shown}</td>')
+        lines.append(f'<tr style="background:none">{"".join(cells)}</tr>')
+    return Markup(f'<table style="border-collapse:collapse;border:0;margin:0;font-size:12px">{"".join(lines)}</table>')
 
 
 def features(instance: Any) -> Markup:

@@ -11,6 +11,9 @@ from ._arrays import Array
 from ._errors import NotTrainedError, UnknownParameterError
 from ._svg import COLOURS, LEGEND, coloured, shortened
 
+#: Labels of a matrix that is still drawn with names and counts.
+WRITTEN_LABELS = 30
+
 
 def axes_for(ax: Any) -> Any:
     """Those that are given, or those of a new figure."""
@@ -37,13 +40,7 @@ def plot_curves(curves: Mapping[str, Sequence[float]], measure: str, ax: Any, st
     for (name, values), colour in zip(drawn.items(), COLOURS, strict=False):
         epochs = numpy.arange(1, len(values) + 1)
         ax.plot(epochs, values, color=colour, label=name, marker="o" if len(values) == 1 else "")
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(measure.replace("_", " "))
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.grid(alpha=0.25)
-    if len(drawn) > 1:
-        ax.legend(frameon=False)
-    return ax
+    return _over_epochs(ax, measure)
 
 
 def plot_points(array: Array, named: Array | None, ax: Any, title: str = "") -> Any:
@@ -71,6 +68,51 @@ def plot_points(array: Array, named: Array | None, ax: Any, title: str = "") -> 
     ax.set_yticks([])
     if title:
         ax.set_title(_plain(title))
+    return ax
+
+
+def plot_matrix(counts: Array, labels: Sequence[str], normalize: bool, ax: Any, title: str = "") -> Any:
+    """Counts, [true, predicted], coloured by their share of the row; with `normalize`, the shares are written."""
+    ax = axes_for(ax)
+    shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
+    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    names = [_plain(shortened(label, 20)) for label in labels]
+    if len(labels) <= WRITTEN_LABELS:
+        for (true, predicted), count in numpy.ndenumerate(counts):
+            if count:
+                share = shares[true, predicted]
+                text = f"{share:.0%}" if normalize else str(count)
+                colour = "white" if share > 0.5 else "black"
+                ax.text(predicted, true, text, ha="center", va="center", color=colour, fontsize="small")
+        ax.set_xticks(range(len(names)), names, rotation=0 if max(map(len, names), default=0) < 5 else 90)
+        ax.set_yticks(range(len(names)), names)
+    ax.set_xlabel("predicted")
+    ax.set_ylabel("true")
+    if title:
+        ax.set_title(_plain(title))
+    return ax
+
+
+def plot_runs(curves: Mapping[str, Sequence[float]], measure: str, ax: Any) -> Any:
+    """A measure over the epochs of several runs, a line for each."""
+    ax = axes_for(ax)
+    for number, (name, values) in enumerate(curves.items()):
+        ax.plot(
+            numpy.arange(1, len(values) + 1),
+            values,
+            color=COLOURS[number % len(COLOURS)],
+            label=_plain(shortened(name, 30)) if number < LEGEND else "",
+        )
+    return _over_epochs(ax, measure)
+
+
+def _over_epochs(ax: Any, measure: str) -> Any:
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(measure.replace("_", " "))
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(alpha=0.25)
+    if len(ax.lines) > 1:
+        ax.legend(frameon=False)
     return ax
 
 

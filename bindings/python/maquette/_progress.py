@@ -19,15 +19,15 @@ PLAIN_LINES = 10
 
 
 class Progress:
-    """Shows the statuses of one training."""
+    """Shows the statuses of one training; of something else, if `_show` is another."""
 
-    def __init__(self, file: TextIO | None = None) -> None:
-        self._display = display_on(sys.stdout if file is None else file, "training", "epoch")
+    def __init__(self, file: TextIO | None = None, what: str = "training", unit: str = "epoch") -> None:
+        self._display = display_on(sys.stdout if file is None else file, what, unit)
         self._start = time.monotonic()
         self._epoch = self._epochs = 0
         self.over = False
 
-    def __call__(self, status: TrainingStatus) -> None:
+    def __call__(self, status: Any) -> None:
         if self.over:
             return
         try:
@@ -48,7 +48,7 @@ class Progress:
             with suppress(OSError, ValueError):
                 self._display.close()
 
-    def _show(self, status: TrainingStatus) -> None:
+    def _show(self, status: Any) -> None:
         match status.status:
             case "start":
                 self._start = time.monotonic()

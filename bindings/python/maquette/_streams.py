@@ -274,7 +274,7 @@ class Queue(Generic[Value]):
 
     def __repr__(self) -> str:
         state = f"event {self.sequence}" if self._finalizer.alive else "closed"
-        left_out = f", {self.dropped} left out" if self.dropped else ""
+        left_out = f", {self.dropped} left out before it" if self.dropped else ""
         return f"<Queue of {self._stream.name}: {state}{left_out}>"
 
 

@@ -52,7 +52,9 @@ def shortened(value: Any, length: int = 40) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def curves(title: str, named: Mapping[str, Sequence[float]], width: int = 320, height: int = 180) -> str:
+def curves(
+    title: str, named: Mapping[str, Sequence[float]], width: int = 320, height: int = 180, legend: bool = True
+) -> str:
     """Lines over the epochs, from 1: of one measure, with the training rows' first and the validation rows' next."""
     arrays = {name: numpy.asarray(values, float).ravel() for name, values in named.items()}
     arrays = {name: values for name, values in arrays.items() if numpy.isfinite(values).any()}
@@ -79,8 +81,9 @@ def curves(title: str, named: Mapping[str, Sequence[float]], width: int = 320, h
     entry = right
     for number, (name, values) in reversed(list(enumerate(arrays.items()))):
         colour = COLOURS[number % len(COLOURS)]
-        parts.append(_text(entry, 13, name, "end", colour))
-        entry -= 10 + 6 * len(name)
+        if legend:
+            parts.append(_text(entry, 13, name, "end", colour))
+            entry -= 10 + 6 * len(name)
         chosen = spread_out(len(values), CURVE_POINTS)
         chosen = chosen[numpy.isfinite(values[chosen])]
         points = " ".join(f"{px:.1f},{py:.1f}" for px, py in zip(x(chosen + 1), y(values[chosen]), strict=True))

@@ -68,8 +68,8 @@ def test_penguins_are_weighed(tmp_path: Path) -> None:
     result = run_example("", tmp_path, "regression.py")
     assert (result.returncode, result.stderr) == (0, "")
     assert "267 penguins to learn, 66 to test with" in result.stdout
-    errors = [int(grams) for grams in re.findall(r" +(\d+) g, .*% of the variance explained$", result.stdout, re.MULTILINE)]
-    mean, network = errors[0], errors[-1]
+    errors = re.findall(r" +(\d+) g, .*% of the variance explained$", result.stdout, re.MULTILINE)
+    mean, network = int(errors[0]), int(errors[-1])
     assert 650 < mean < 800 and 150 < network < 260
     assert f"test error: {network} g" in result.stdout
     assert len(re.findall(r"weighs \d{4} g, predicted \d{4} g$", result.stdout, re.MULTILINE)) == 6
