@@ -1,6 +1,6 @@
 """Runs the benchmarks: a table in Markdown to the standard output, all figures to build/benchmarks/results.json.
 
-    python -m benchmarks [training] [networks] [prediction] [datasets] [--rounds 5] [--check]
+    python -m benchmarks [training] [networks] [prediction] [datasets] [batch] [--rounds 5] [--check]
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import sys
 from . import machine
 from .sidebyside import WORK, once
 
-NAMES = ["training", "networks", "prediction", "datasets"]
+NAMES = ["training", "networks", "prediction", "datasets", "batch"]
 
 
 def main() -> int:

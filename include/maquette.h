@@ -820,6 +820,271 @@ maquette_status maquette_model_save(const maquette_model *model, maquette_store 
 maquette_status maquette_model_load(maquette_model *model, maquette_store *store, const char *id_or_name, char **stored,
                                     maquette_error **error);
 
+/* ------------------------------------------------------------------------------------------------------------------
+ * Batch prediction
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Predicts all instances of a dataset and keeps the predictions in a store. */
+typedef struct maquette_batch_prediction maquette_batch_prediction;
+
+/** The predictions of a batch as they were at one moment. */
+typedef struct maquette_predictions maquette_predictions;
+
+/** Opens the batch prediction of that name, which need not have been made.
+ *
+ *  Its records are documents of the service `predictions-<name>`, the name in kebab-case: what was predicted, the
+ *  `instanceId`, and as `yTrue` the `y` of the instance, where it has one. A classifier's are {"label", "confidences":
+ *  {label: p, …}, …}, the label of a rejected row being "none"; a clustering's {"cluster", "confidences": {cluster: p, …},
+ *  …}; all others {"value": a number, or an array of numbers, …}.
+ *
+ *  @param store kept alive by it.
+ *  @param name of the batch prediction.
+ *  @param[out] batch yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_IO, E_FULL, E_LOCKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_batch_prediction_open(maquette_store *store, const char *name,
+                                               maquette_batch_prediction **batch, maquette_error **error);
+
+/** Gives a batch prediction back. A run that goes on is cancelled, what it has stored stays, and its stream ends. NULL is
+ *  fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_batch_prediction_destroy(maquette_batch_prediction *batch);
+
+/** How a batch prediction is made. All zero: as is usual. */
+typedef struct maquette_batch_options {
+  size_t struct_size;
+  /** Where the instances have their features: a field with arrays of numbers; dots lead into objects. NULL: x. */
+  const char *input_field;
+  /** 1: predict only what is missing, see maquette_batch_prediction_predict(). 0: everything. */
+  int32_t resume;
+  int32_t reserved; /**< 0 */
+} maquette_batch_options;
+
+/** Starts to predict the instances that are in the dataset, and returns at once; it runs on a thread of the library's own.
+ *
+ *  The predictions are computed and stored in blocks, each in one transaction. The model is the one that is there now: a
+ *  training that goes on, or a later one, changes nothing.
+ *
+ *  The predictions that are there are removed just before the first new ones are stored. Not so with `resume`: then only
+ *  instances are predicted that have no record, or were changed after theirs was made, and records of instances that are
+ *  gone are removed. If what is there was made by a model that had learned something else, or of another dataset or field,
+ *  everything is predicted anew all the same.
+ *
+ *  @param batch where the predictions go.
+ *  @param model trained or loaded. It may be destroyed meanwhile.
+ *  @param dataset to predict; kept alive by the run. A change of it ends the run with E_CONFLICT; what was stored by then
+ *         stays, and can be resumed from.
+ *  @param options NULL: the usual ones.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_TRAINED, E_BUSY, E_OUT_OF_MEMORY. What goes wrong later
+ *          is told by maquette_batch_prediction_wait(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_predict(maquette_batch_prediction *batch, const maquette_model *model,
+                                                  const maquette_dataset *dataset,
+                                                  const maquette_batch_options *options, maquette_error **error);
+
+/** Waits until the run is over and the callbacks subscribed to it have returned from its last event.
+ *  @param batch that runs; without any run this returns OK at once.
+ *  @param timeout_ms milliseconds to wait; 0: only look; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return how the last run ended: OK, E_CANCELLED, or its error, e.g. E_BAD_SHAPE or E_NOT_FINITE (an instance that can't
+ *          be predicted, which the error names), E_CONFLICT (the dataset, or the predictions, were changed by somebody
+ *          else meanwhile), E_IO (the file of a store disappeared), E_FULL. Or E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a
+ *          callback of this batch prediction's status).
+ *  Threads: any, any number at once. In a callback: yes, but not in one of this status. Since 0.1. */
+maquette_status maquette_batch_prediction_wait(const maquette_batch_prediction *batch, int64_t timeout_ms,
+                                               maquette_error **error);
+
+/** Asks the run to end, which it does within one block; does not wait for that. What was stored by then stays.
+ *  @param batch that may be running.
+ *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_cancel(maquette_batch_prediction *batch);
+
+/** Removes all predictions; the status is idle then.
+ *  @param batch to clear.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_BUSY, E_IO, E_FULL, E_LOCKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_clear(maquette_batch_prediction *batch, maquette_error **error);
+
+/** How many predictions there are, whoever made them.
+ *  @param batch to ask.
+ *  @param[out] count of its records.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_count(const maquette_batch_prediction *batch, int64_t *count,
+                                                maquette_error **error);
+
+/** Where a batch prediction stands: {"status": "idle"}, or "loaded" where there are predictions already; in a run "start";
+ *  {"status": "running", "count": 3, "total": 20, "data": the record that was stored} for every record; and in the end
+ *  {"status": "success", "count", "total"}, "cancelled" alike, or {"status": "error", "data": {"error", "code"}}. Of records
+ *  that come faster than they are taken some are merged.
+ *  @return a held stream; belongs to the batch prediction, like its handle. NULL if `batch` is none. Threads: any. In a
+ *          callback: yes. Since 0.1. */
+maquette_stream *maquette_batch_prediction_status(const maquette_batch_prediction *batch);
+
+/** What a batch prediction's status says, for hosts without a JSON parser. */
+enum {
+  MAQUETTE_BATCH_IDLE = 0,
+  MAQUETTE_BATCH_START = 1,
+  MAQUETTE_BATCH_RUNNING = 2,
+  MAQUETTE_BATCH_SUCCESS = 3,
+  MAQUETTE_BATCH_ERROR = 4,
+  MAQUETTE_BATCH_LOADED = 5,
+  MAQUETTE_BATCH_LOADING = 6,
+  MAQUETTE_BATCH_CANCELLED = 7
+};
+
+/** One event of maquette_batch_prediction_status(). */
+typedef struct maquette_batch_status {
+  size_t struct_size;
+  int64_t count;  /**< instances that have a prediction; -1 where nothing is said */
+  int64_t total;  /**< instances; -1 where nothing is said */
+  int32_t status; /**< MAQUETTE_BATCH_IDLE, … */
+  int32_t reserved;
+} maquette_batch_status;
+
+/** Reads an event of maquette_batch_prediction_status().
+ *  @param event of a batch prediction's status.
+ *  @param[in,out] status set its `struct_size`; filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_event_batch_status(const maquette_event *event, maquette_batch_status *status,
+                                            maquette_error **error);
+
+/** Reads all predictions out of the store.
+ *  @param batch to read from.
+ *  @param[out] predictions yours to destroy; later runs don't change it.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_FORMAT (documents that are no predictions are among them), E_IO,
+ *          E_OUT_OF_MEMORY. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_results(const maquette_batch_prediction *batch,
+                                                  maquette_predictions **predictions, maquette_error **error);
+
+/** Gives predictions back. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_predictions_destroy(maquette_predictions *predictions);
+
+/** The predictions as a matrix, a row for each, in the order they were made: the confidences of each label or cluster, or
+ *  the numbers that were predicted.
+ *  @param predictions to read.
+ *  @param[in,out] values with `data` NULL: its `rows` and `cols` are filled in. Else your memory of that shape, dtype F32 or
+ *         F64, is filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_predictions_values(const maquette_predictions *predictions, maquette_matrix *values,
+                                            maquette_error **error);
+
+/** The labels, or clusters, that were predicted, and what the instances have as `y`, as labels.
+ *  @param predictions to read.
+ *  @param[out] predicted a code for each row: an index into "predicted", or -1 where numbers were predicted; may be NULL.
+ *  @param[out] truth a code for each row: an index into "true", or -1 for a row without; may be NULL.
+ *  @param[out] names {"answer": "label", "cluster" or "value", "outputs": what the columns of the values are called,
+ *         "predicted": labels, "true": labels}, the last three arrays of strings; yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_OUT_OF_MEMORY. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_predictions_labels(const maquette_predictions *predictions, int32_t *predicted, int32_t *truth,
+                                            char **names, maquette_error **error);
+
+/** The ids of the instances that the predictions are about.
+ *  @param predictions to read.
+ *  @param[out] ids 24 characters for each row, without a NUL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_predictions_ids(const maquette_predictions *predictions, char *ids, maquette_error **error);
+
+/** The numbers that the instances have as `y`, a row for each prediction.
+ *  @param predictions to read.
+ *  @param[in,out] targets as in maquette_predictions_values().
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FOUND (not all instances have numbers as `y`, or not as
+ *          many). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_predictions_targets(const maquette_predictions *predictions, maquette_matrix *targets,
+                                             maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Metrics
+ *
+ * All figures are those of scikit-learn for the same numbers, with zero_division=0. A rejected row has the label "none",
+ * which is a label like any other here: it counts as a wrong answer, unless rows really are called so.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** A confusion matrix that can be watched. */
+typedef struct maquette_confusion maquette_confusion;
+
+/** The confusion matrix of a batch prediction: of the predictions that are there and, as they come, of those that this
+ *  process makes, with one step for each. Rows without a label on either side do not count.
+ *  @param batch kept alive by it.
+ *  @param[out] confusion yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_FORMAT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_confusion_open(maquette_batch_prediction *batch, maquette_confusion **confusion,
+                                        maquette_error **error);
+
+/** The confusion matrix of two columns of labels.
+ *  @param truth a label for each row; NULL for a row without, which does not count.
+ *  @param predicted alike.
+ *  @param rows how many there are in both.
+ *  @param[out] confusion yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_SHAPE (a number of rows that can't be), E_BAD_UTF8. Threads: any. In a callback:
+ *          yes. Since 0.1. */
+maquette_status maquette_confusion_create(const char *const *truth, const char *const *predicted, int64_t rows,
+                                          maquette_confusion **confusion, maquette_error **error);
+
+/** Gives a confusion matrix back; its streams end. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_confusion_destroy(maquette_confusion *confusion);
+
+/** The cells: [{"x": predicted, "y": true, "v": count}, …] for all pairs of labels, as first seen.
+ *  @return a held stream; belongs to the matrix, like its handle. NULL if `confusion` is none. Threads: any. In a
+ *          callback: yes. Since 0.1. */
+maquette_stream *maquette_confusion_cells(const maquette_confusion *confusion);
+
+/** The part of the rows that was predicted right: a number, or null while there are no rows.
+ *  @return as maquette_confusion_cells(). Since 0.1. */
+maquette_stream *maquette_confusion_accuracy(const maquette_confusion *confusion);
+
+/** All figures of the matrix as it is now.
+ *  @param confusion to read.
+ *  @param[out] scores {"labels": as first seen, "matrix": [[counts by predicted label], … by true label], "total",
+ *         "accuracy": a number or null, "scores": [{"label", "precision", "recall", "f1", "support"}, …], "macro": the means,
+ *         "weighted": the means by support}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_OUT_OF_MEMORY. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_confusion_scores(const maquette_confusion *confusion, char **scores, maquette_error **error);
+
+/** Counts all predictions of the batch anew, also those that another process made; does nothing for two columns.
+ *  @param confusion to count.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_BAD_FORMAT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_confusion_recount(maquette_confusion *confusion, maquette_error **error);
+
+/** How far predicted numbers are from the true ones; of several columns, the mean over them. */
+typedef struct maquette_regression_scores {
+  size_t struct_size;
+  double mean_absolute_error, mean_squared_error;
+  /** R²; of constant true numbers 1 for perfect predictions and else 0; of a single row NaN. */
+  double r2;
+} maquette_regression_scores;
+
+/** Compares numbers.
+ *  @param truth [rows, targets], finite; F64 and I64 keep their digits.
+ *  @param predicted of the same shape.
+ *  @param[in,out] scores set its `struct_size`; filled in.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NO_ROWS. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_metrics_regression(const maquette_matrix *truth, const maquette_matrix *predicted,
+                                            maquette_regression_scores *scores, maquette_error **error);
+
+/** The cross-entropy of confidences: the mean of -log(p), p being the confidence of the true label, counted as at least
+ *  1.2e-7 and at most 1 - 1.2e-7, the precision of F32.
+ *  @param truth a label for each row; NULL for a row without, which does not count.
+ *  @param confidences [rows, labels].
+ *  @param labels of the columns of `confidences`.
+ *  @param[out] loss the mean.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_BAD_UTF8, E_NOT_FINITE, E_NO_ROWS (none has a label), E_NOT_FOUND (a true
+ *          label that no column stands for). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_metrics_log_loss(const char *const *truth, const maquette_matrix *confidences,
+                                          const char *const *labels, double *loss, maquette_error **error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,4 +1,5 @@
 import CMaquette
+import Glibc
 import MaquetteKernels
 import MaquetteStores
 import MaquetteSystem
@@ -143,6 +144,40 @@ struct MatrixView {
     return try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
       if let base = buffer.baseAddress { read(into: base) }
     }
+  }
+}
+
+extension MatrixView {
+  /// The numbers with all their digits, row after row.
+  ///
+  /// - Throws: ``MaquetteError/Code/badShape`` for rows without columns, ``MaquetteError/Code/outOfMemory``.
+  func doubles(_ name: String) throws(MaquetteError) -> [Double] {
+    guard columns > 0 || rows == 0 else {
+      throw MaquetteError(.badShape, "\(name) has \(rows) rows and no columns", name: name)
+    }
+    let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
+    guard let data, count > 0 else { return [] }
+    // An array that finds no memory would end the process.
+    let probe = overflow || count >= 1 << 48 ? nil : malloc(count * MemoryLayout<Double>.size)
+    guard probe != nil else {
+      throw MaquetteError(.outOfMemory, "not enough memory for \(rows) × \(columns) numbers", name: name)
+    }
+    free(probe)
+    var numbers = [Double](repeating: 0, count: count)
+    for row in 0..<rows {
+      for column in 0..<columns {
+        let place = UnsafeRawPointer(data + row * rowStride + column * columnStride)
+        numbers[row * columns + column] =
+          switch type {
+          case .float32: Double(place.loadUnaligned(as: Float.self))
+          case .float64: place.loadUnaligned(as: Double.self)
+          case .uint8: Double(place.loadUnaligned(as: UInt8.self))
+          case .int32: Double(place.loadUnaligned(as: Int32.self))
+          case .int64: Double(place.loadUnaligned(as: Int64.self))
+          }
+      }
+    }
+    return numbers
   }
 }
 

@@ -101,24 +101,7 @@ extension Model {
   ///
   /// - Throws: as ``wait(timeout:)``.
   public func trained() async throws {
-    try await withTaskCancellationHandler {
-      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        do throws(MaquetteError) {
-          try Thread.start("maquette-wait") { [self] in
-            do throws(MaquetteError) {
-              try wait()
-              continuation.resume()
-            } catch {
-              continuation.resume(throwing: error)
-            }
-          }
-        } catch {
-          continuation.resume(throwing: error)
-        }
-      }
-    } onCancel: {
-      cancel()
-    }
+    try await finished({ () throws(MaquetteError) in try self.wait() }, cancel: { self.cancel() })
   }
 
   /// Starts a training on the instances that are in the dataset now, and returns at once.

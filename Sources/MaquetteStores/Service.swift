@@ -15,7 +15,7 @@ public final class Service: Sendable {
   /// did is one batch.
   public let events = Stream<[ServiceEvent]>()
 
-  private let backend: any Backend
+  let backend: any Backend
   private let outbox = Outbox<[ServiceEvent]>()
 
   init(_ name: String, _ backend: any Backend) {

@@ -5,7 +5,8 @@ import MaquetteSystem
 public struct ServiceEvent: Sendable {
   public enum Kind: String, Sendable {
     case created, updated, removed
-    /// All documents of one dataset are gone; the event's document says only which: `{"datasetName": …}`.
+    /// All documents of one dataset are gone, or of the service; the event's document says only of which dataset:
+    /// `{"datasetName": …}`, or nothing.
     case cleared
   }
 
@@ -23,6 +24,14 @@ public struct ServiceEvent: Sendable {
   /// events nobody looks at.
   public var document: JSONObject { source.document(Int(row)) }
 
+  /// The number of the transaction it happened in, among those of this store on the service.
+  package var transaction: UInt64 { source.transaction }
+
+  /// All the predictions that were stored at once, this being one of them; nil for any other event.
+  package var predictions: BulkPredictions? {
+    if case .predictions(let predictions) = source.content { predictions } else { nil }
+  }
+
   /// `{"type": "created", "document": {…}}`
   public var json: JSON { ["type": .string(kind.rawValue), "document": .object(document)] }
 }
@@ -32,7 +41,9 @@ final class EventSource: Sendable {
   enum Content: Sendable {
     case record(Record)
     case rows(BulkRows)
-    case cleared(dataset: String)
+    case predictions(BulkPredictions)
+    /// Of a dataset; nil: all documents of the service.
+    case cleared(dataset: String?)
   }
 
   let content: Content
@@ -54,6 +65,7 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.dataset
     case .rows(let rows): rows.dataset
+    case .predictions: nil
     case .cleared(let dataset): dataset
     }
   }
@@ -62,7 +74,8 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.document
     case .rows(let rows): rows.record(row).document
-    case .cleared(let dataset): ["datasetName": .string(dataset)]
+    case .predictions(let predictions): predictions.document(row)
+    case .cleared(let dataset): dataset.map { ["datasetName": .string($0)] } ?? [:]
     }
   }
 }

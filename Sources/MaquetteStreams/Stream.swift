@@ -116,6 +116,25 @@ public final class Stream<Value: Sendable>: Sendable {
     if isMine { drain() }
   }
 
+  /// The same as so many calls of ``set(_:)``; where nobody watches, only the last value is made.
+  package func set(count: Int, _ value: (Int) -> Value) {
+    guard count > 0 else { return }
+    let isMine = state.withLock { state -> Bool in
+      guard !state.isClosed else { return false }
+      let first = state.observers.isEmpty ? count - 1 : 0
+      state.sequence += UInt64(first)
+      state.pending.reserveCapacity(state.pending.count + count - first)
+      for place in first..<count {
+        state.sequence += 1
+        let event = Event(value: value(place), sequence: state.sequence)
+        state.pending.append(Outgoing(event: event, only: nil))
+      }
+      if isHeld { state.value = state.pending.last?.event.value }
+      return startDraining(&state)
+    }
+    if isMine { drain() }
+  }
+
   /// Ends the stream: its subscriptions end once they have delivered what was set before.
   public func close() {
     let isMine = state.withLock { state -> Bool in

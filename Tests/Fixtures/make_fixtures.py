@@ -12,6 +12,15 @@ import numpy as np
 import sklearn
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
+from sklearn.metrics import (
+    accuracy_score,
+    confusion_matrix,
+    log_loss,
+    mean_absolute_error,
+    mean_squared_error,
+    precision_recall_fscore_support,
+    r2_score,
+)
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.neural_network import MLPClassifier
 
@@ -78,6 +87,79 @@ for whiten in (False, True):
     )
 
 network = MLPClassifier((7, 4), max_iter=60, random_state=1).fit(rows, labels)
+
+
+def classification(truth, predicted):
+    """The figures of two columns of labels; what they are of goes with them."""
+    names = sorted(set(truth) | set(predicted))
+
+    def scores(average, **options):
+        found = precision_recall_fscore_support(truth, predicted, average=average, zero_division=0, **options)
+        return rounded([0 if figure is None else figure for figure in found[:3]])
+
+    return {
+        "truth": truth,
+        "predicted": predicted,
+        "labels": names,
+        "matrix": confusion_matrix(truth, predicted, labels=names).tolist(),
+        "accuracy": accuracy_score(truth, predicted),
+        "scores": scores(None, labels=names),
+        "macro": scores("macro"),
+        "weighted": scores("weighted"),
+    }
+
+
+def losses(truth, confidences, names):
+    return {
+        "truth": truth,
+        "confidences": confidences.tolist(),
+        "labels": names,
+        "loss": float(log_loss(truth, confidences, labels=names)),
+    }
+
+
+def errors(truth, predicted, digits=5):
+    # No more digits than are written down.
+    truth, predicted = truth.round(digits), predicted.round(digits)
+    return {
+        "truth": truth.tolist(),
+        "predicted": predicted.tolist(),
+        "meanAbsoluteError": float(mean_absolute_error(truth, predicted)),
+        "meanSquaredError": float(mean_squared_error(truth, predicted)),
+        "r2": float(r2_score(truth, predicted)),
+    }
+
+
+names = ["a", "b", "c", "d"]
+truth = [names[code] for code in random.integers(0, 4, size=200)]
+guesses = [name if random.random() < 0.6 else names[random.integers(0, 4)] for name in truth]
+confidences = random.dirichlet([0.4] * 4, size=50).astype(np.float32)
+confidences[0], confidences[1] = [1, 0, 0, 0], [0, 0, 0, 1]
+confidences /= confidences.sum(axis=1, keepdims=True)
+numbers = random.normal(size=(60, 1)) * 3 + 10
+several = random.normal(size=(40, 3)) * [1, 10, 100]
+constant = np.full((20, 1), 4.0)
+metrics = {
+    "classifications": [
+        classification(truth, guesses),
+        # Labels that are never predicted, and never true; a row that is rejected.
+        classification(["a", "a", "b", "c", "c", "c"], ["a", "b", "b", "none", "b", "d"]),
+        classification(["a", "b"], ["b", "a"]),
+        classification(["only", "only"], ["only", "only"]),
+    ],
+    "losses": [
+        losses(truth[:50], confidences, names),
+        losses(["b", "a", "b"], np.asarray([[0.2, 0.8], [0.6, 0.4], [1, 0]], np.float32), ["a", "b"]),
+    ],
+    "regressions": [
+        errors(numbers, numbers + random.normal(size=numbers.shape)),
+        errors(several, several * 0.9 + random.normal(size=several.shape)),
+        errors(constant, constant + random.normal(size=constant.shape)),
+        errors(constant, constant),
+        errors(numbers + 1e6, numbers + 1e6 + random.normal(size=numbers.shape), digits=1),
+    ],
+}
+
 fixture = {
     "made with": f"scikit-learn {sklearn.__version__}",
     "rows": rows.tolist(),
@@ -99,6 +181,7 @@ fixture = {
         "labels": network.classes_.tolist(),
         "confidences": rounded(network.predict_proba(queries)),
     },
+    "metrics": metrics,
 }
 
 

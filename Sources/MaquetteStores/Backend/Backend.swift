@@ -25,6 +25,9 @@ protocol Backend: Sendable {
   ) throws(MaquetteError) -> Result
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
+
+  /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
+  func requirePresence() throws(MaquetteError)
 }
 
 /// Tells two states of a service apart.
@@ -41,6 +44,10 @@ struct BlockRequest: Sendable {
   let target: TargetKind
   /// The most rows to give.
   let rows: Int
+  /// Where the features are; for another field than `x` the documents are read one by one.
+  var field = "x"
+  /// Whether `y` is wanted as it is, whatever it is: as the ``InstanceTable/truth``, in the place of labels.
+  var keepsTruth = false
   /// Where the last instance of the block before was.
   var position = Int64.min
   /// What the blocks before have brought.
@@ -84,11 +91,19 @@ protocol Session: AnyObject {
   func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable
   /// The next instances of a dataset.
   func block(_ request: BlockRequest) throws(MaquetteError) -> Block
+  /// What the predictions of the service have in common; nil where no batch was made.
+  func predictionRun() throws(MaquetteError) -> PredictionRun?
+  /// All predictions, in the order they were made. Documents that somebody else put into the service are read as
+  /// predictions of that form.
+  func predictions(_ form: PredictionForm) throws(MaquetteError) -> PredictionTable
 
   // MARK: Writing
 
   func insert(_ record: Record) throws(MaquetteError)
   func insert(_ rows: BulkRows) throws(MaquetteError)
+  func insert(_ predictions: BulkPredictions) throws(MaquetteError)
+  /// Deletes all documents of the service, their files with them, and notes what those that come have in common.
+  func begin(_ run: PredictionRun?) throws(MaquetteError)
   /// Puts a record in the place of the one with its id.
   func update(_ record: Record) throws(MaquetteError)
   func delete(_ record: Record) throws(MaquetteError)

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// Things to hand out in the order they were put in, by any number of threads, with no lock held meanwhile.
-final class Outbox<Item: Sendable>: Sendable {
+package final class Outbox<Item: Sendable>: Sendable {
   private struct State {
     var items: [Item] = []
     var isDraining = false
@@ -9,12 +9,14 @@ final class Outbox<Item: Sendable>: Sendable {
 
   private let state = Mutex(State())
 
-  func add(_ item: Item) {
+  package init() {}
+
+  package func add(_ item: Item) {
     state.withLock { $0.items.append(item) }
   }
 
   /// Hands out what is there, unless another thread is at it, which then hands out this too.
-  func drain(_ receive: (Item) -> Void) {
+  package func drain(_ receive: (Item) -> Void) {
     var isMine = false
     while true {
       let items = state.withLock { state -> [Item] in

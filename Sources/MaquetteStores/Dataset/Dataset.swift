@@ -95,7 +95,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
 
 /// `TrainingSet_One` → `training-set-one`: a hyphen goes between a small and a capital letter, and takes the place
 /// of white space and underscores.
-func kebabCase(_ text: String) -> String {
+package func kebabCase(_ text: String) -> String {
   var result = ""
   var afterSmallLetter = false
   var isGap = false

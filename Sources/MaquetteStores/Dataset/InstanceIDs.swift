@@ -8,6 +8,14 @@ public struct InstanceIDs: Sendable, Equatable {
     self.values = values
     self.updatedAt = updatedAt
   }
+
+  /// Writes the digits of all ids, one after the other.
+  ///
+  /// - Parameter digits: 24 bytes for each.
+  package func write(to digits: UnsafeMutableRawPointer) {
+    let digits = digits.assumingMemoryBound(to: UInt8.self)
+    for (row, id) in values.enumerated() { id.write(to: digits + row * DocumentID.digits) }
+  }
 }
 
 extension InstanceIDs: RandomAccessCollection {

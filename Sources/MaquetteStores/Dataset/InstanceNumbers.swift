@@ -19,6 +19,30 @@ extension Record {
       .badShape, "\(title) \(reason): training needs a row of numbers from each instance", name: id.text)
   }
 
+  /// The features of the instance out of another field than `x`.
+  ///
+  /// - Parameters:
+  ///   - field: dots lead into objects and arrays.
+  ///   - width: how many there must be; nil: any number.
+  /// - Throws: ``MaquetteError/Code/badShape`` or ``MaquetteError/Code/notFinite`` naming the instance.
+  func featureValues(of field: String, width: Int?) throws(MaquetteError) -> [Float] {
+    guard let value = FieldPath(field).value(in: self) else {
+      throw MaquetteError(
+        .badShape, "\(title) has no \(quoted(field)): an array of numbers is needed from each", name: id.text)
+    }
+    guard let features = try Features(value, of: id.text) else {
+      throw MaquetteError(
+        .badShape, "\(title) has \(value.kind) as \(quoted(field)) that is not an array of numbers",
+        name: id.text)
+    }
+    guard features.width == width ?? features.width else {
+      throw MaquetteError(
+        .badShape, "\(title) has \(features.width) numbers as \(quoted(field)), others have \(width ?? 0)",
+        name: id.text)
+    }
+    return features.values
+  }
+
   /// `y` as the numbers to be learnt: a number is one of them.
   ///
   /// - Parameter width: how many there must be; nil: any number.

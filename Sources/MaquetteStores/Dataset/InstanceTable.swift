@@ -13,6 +13,8 @@ public struct InstanceTable: Sendable {
   public let targets: Matrix?
   /// The ids of the instances; nil where they were not asked for, or there are no instances behind the rows.
   public let ids: InstanceIDs?
+  /// What the instances have as `y`, whatever it is; nil where that was not asked for.
+  package let truth: TrueValues?
 
   /// - Parameters:
   ///   - features: [rows, features]
@@ -35,11 +37,14 @@ public struct InstanceTable: Sendable {
     self.init(features: features, labels: .none(features.rows), targets: nil, ids: nil)
   }
 
-  init(features: Matrix, labels: LabelColumn, targets: Matrix?, ids: InstanceIDs?) {
+  init(
+    features: Matrix, labels: LabelColumn, targets: Matrix?, ids: InstanceIDs?, truth: TrueValues? = nil
+  ) {
     self.features = features
     self.labels = labels
     self.targets = targets
     self.ids = ids
+    self.truth = truth
   }
 }
 

@@ -1,3 +1,4 @@
+import MaquetteFormats
 import MaquetteKernels
 import MaquetteSystem
 
@@ -7,6 +8,8 @@ struct TableBuilder {
   /// The most rows there may be; memory for all of them is taken with the first.
   let capacity: Int
   private let keepsIDs: Bool
+  private let field: String
+  private var truth: TrueValuesBuilder?
   /// Numbers in a row, and numbers to be learnt from each; nil until the first row says.
   private(set) var width: Int?
   private(set) var targetWidth: Int?
@@ -19,10 +22,13 @@ struct TableBuilder {
   private var ids: [DocumentID] = []
   private var dates: [Int64] = []
 
-  /// - Parameter labels: known from the rows before, which keep their codes.
+  /// - Parameters:
+  ///   - labels: known from the rows before, which keep their codes.
+  ///   - field: where the features are.
+  ///   - keepsTruth: whether `y` is taken as it is, instead of as a label.
   init(
     _ target: TargetKind, capacity: Int, width: Int? = nil, targetWidth: Int? = nil,
-    labels: LabelInterner = LabelInterner(), keepsIDs: Bool
+    labels: LabelInterner = LabelInterner(), keepsIDs: Bool, field: String = "x", keepsTruth: Bool = false
   ) {
     self.target = target
     self.capacity = capacity
@@ -30,6 +36,8 @@ struct TableBuilder {
     self.targetWidth = targetWidth
     self.labels = labels
     self.keepsIDs = keepsIDs
+    self.field = field
+    truth = keepsTruth ? TrueValuesBuilder() : nil
   }
 
   /// Adds an instance.
@@ -40,7 +48,12 @@ struct TableBuilder {
     guard count < capacity else {
       throw MaquetteError(.internal, "more rows than the \(capacity) that were counted")
     }
-    let values = try record.featureValues(width: width)
+    let values =
+      if field == "x" {
+        try record.featureValues(width: width)
+      } else {
+        try record.featureValues(of: field, width: width)
+      }
     let features = try place(self.features, width: values.count)
     (features.pointer + count * values.count).update(from: values, count: values.count)
     switch target {
@@ -50,6 +63,8 @@ struct TableBuilder {
       (targets.pointer + count * values.count).update(from: values, count: values.count)
       self.targets = targets
       targetWidth = values.count
+    case .label where truth != nil, .optionalLabel where truth != nil:
+      try truth?.add(record.label, record.fields["y"], &labels)
     case .label, .optionalLabel:
       if let label = record.labelText { codes.append(try labels.code(label)) } else { codes.append(-1) }
     case .none: codes.append(-1)
@@ -77,9 +92,9 @@ struct TableBuilder {
   func table() throws(MaquetteError) -> InstanceTable {
     InstanceTable(
       features: try matrix(features, width ?? 0),
-      labels: target == .values ? .none(count) : labels.column(codes),
+      labels: target == .values || truth != nil ? .none(count) : labels.column(codes),
       targets: target == .values ? try matrix(targets, targetWidth ?? 0) : nil,
-      ids: keepsIDs ? InstanceIDs(ids, updatedAt: dates) : nil)
+      ids: keepsIDs ? InstanceIDs(ids, updatedAt: dates) : nil, truth: truth?.values(labels))
   }
 
   private func matrix(_ buffer: FloatBuffer?, _ width: Int) throws(MaquetteError) -> Matrix {

@@ -66,7 +66,11 @@ extension Record {
     if let dataset { members.append(("datasetName", .string(dataset))) }
     if let name { members.append(("name", .string(name))) }
     if let features { members.append(("x", features.json)) }
-    if let label { members.append(("y", label.json)) }
+    if let prediction {
+      members += self.members(of: prediction)
+    } else if let label {
+      members.append(("y", label.json))
+    }
     for (member, value) in fields.members { members.append((member, value)) }
     members.append(("createdAt", .string(Timestamp(milliseconds: createdAt).description)))
     members.append(("updatedAt", .string(Timestamp(milliseconds: updatedAt).description)))
@@ -82,8 +86,8 @@ extension Record {
     case "datasetName" where dataset != nil: dataset.map { .string($0) }
     case "name" where name != nil: name.map { .string($0) }
     case "x" where features != nil: features?.json
-    case "y" where label != nil: label?.json
-    default: fields[member]
+    case "y" where label != nil && prediction == nil: label?.json
+    default: fields[member] ?? prediction.flatMap { self.member(member, of: $0) }
     }
   }
 

@@ -16,6 +16,8 @@ struct Record: Sendable {
   var label: Label?
   /// All other members.
   var fields = JSONObject()
+  /// What a batch prediction stored; its record has no dataset and no features.
+  var prediction: StoredPrediction?
   /// Where the backend found it; of no meaning outside of one session.
   var place: Int64 = 0
 }
@@ -51,6 +53,9 @@ struct RecordParts: OptionSet, Sendable {
     // Features or a label of another form than the columns hold are among the fields.
     case "x": self = [.features, .fields]
     case "y": self = [.label, .fields]
+    // A prediction is kept as features are, what it is compared with as a label is, and the fields say that it is one.
+    case "label", "confidences", "cluster", "value": self = [.features, .fields]
+    case "yTrue": self = [.label, .fields]
     default: self = .fields
     }
   }

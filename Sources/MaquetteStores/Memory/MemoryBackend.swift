@@ -48,6 +48,8 @@ final class MemoryBackend: Backend {
     files.withLock { $0[folder]?.files.first { $0.name == name }?.bytes }
   }
 
+  func requirePresence() {}
+
   func keep(_ folder: Folder, of id: DocumentID, in content: MemoryContent) {
     content.folders[id, default: []].append(folder.name)
     files.withLock { $0[folder.name] = MemoryFolder(files: folder.files) }
@@ -80,6 +82,7 @@ final class MemoryContent {
   var folders: [DocumentID: [String]] = [:]
   var tallies: [String: Tally] = [:]
   var version = StoreVersion()
+  var predictionRun: PredictionRun?
 
   /// What is known of a dataset without looking at its records.
   struct Tally {
@@ -101,6 +104,13 @@ final class MemoryContent {
     records[place] = nil
     tally(record, -1)
     if records.count > 64 && places.count < records.count / 2 { closeGaps() }
+  }
+
+  func removeAll() {
+    records = []
+    positions = []
+    places = [:]
+    tallies = [:]
   }
 
   /// The first place whose position is greater.

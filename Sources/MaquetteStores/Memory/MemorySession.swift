@@ -3,8 +3,8 @@ import MaquetteKernels
 import MaquetteSystem
 
 final class MemorySession: Session {
-  private let content: MemoryContent
-  private let backend: MemoryBackend
+  let content: MemoryContent
+  let backend: MemoryBackend
 
   init(_ content: MemoryContent, _ backend: MemoryBackend) {
     self.content = content
@@ -76,8 +76,9 @@ final class MemorySession: Session {
   func block(_ request: BlockRequest) throws(MaquetteError) -> Block {
     var builder = TableBuilder(
       request.target, capacity: max(1, min(request.rows, count(request.dataset))),
-      width: request.width ?? width(request.dataset, except: nil), targetWidth: request.targetWidth,
-      labels: request.labels, keepsIDs: true)
+      width: request.width ?? (request.field == "x" ? width(request.dataset, except: nil) : nil),
+      targetWidth: request.targetWidth, labels: request.labels, keepsIDs: true, field: request.field,
+      keepsTruth: request.keepsTruth)
     var next = request
     var place = content.place(after: request.position)
     while place < content.records.count, builder.count < builder.capacity {

@@ -11,6 +11,14 @@ struct LabelInterner {
 
   private static let slotCount = 4096
 
+  init() {}
+
+  /// - Parameter names: known already, all different.
+  init(_ names: [String]) {
+    self.names = names
+    for (code, name) in names.enumerated() { codes[name] = Int32(truncatingIfNeeded: code) }
+  }
+
   private struct Slot {
     var hash: UInt64 = 0
     var start = 0

@@ -54,6 +54,7 @@ final class SQLiteBackend: Backend {
     let content = content
     return try worker.run(
       { () throws(MaquetteError) in
+        try content.requireFile()
         let table = try content.table(service)
         let result: Result
         do throws(MaquetteError) {
@@ -61,7 +62,7 @@ final class SQLiteBackend: Backend {
             try body(try SQLiteSession(connection, table))
           }
         } catch {
-          table.tallies = [:]
+          table.forget()
           throw error
         }
         table.version.own += 1
@@ -73,6 +74,11 @@ final class SQLiteBackend: Backend {
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
     let content = content
     return try worker.run { () throws(MaquetteError) in try content.file(folder, name) }
+  }
+
+  func requirePresence() throws(MaquetteError) {
+    let content = content
+    try worker.run { () throws(MaquetteError) in try content.requireFile() }
   }
 
   /// Runs SQL on the connection, for tests.

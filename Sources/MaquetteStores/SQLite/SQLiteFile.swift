@@ -12,14 +12,21 @@ enum SQLiteFile {
     case first = 1
     /// `y` may be a blob of little-endian 32-bit floats: an array of numbers.
     case targetsInBlobs = 2
+    /// `fields` may be a blob: the document is a prediction, and `maquette_predictions` says what its `x` means.
+    case predictions = 3
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.targetsInBlobs.rawValue
+  static let version = Layout.predictions.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
+    if layout == .predictions {
+      try connection.execute(
+        "CREATE TABLE IF NOT EXISTS maquette_predictions(service TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL)"
+      )
+    }
     try connection.execute("PRAGMA user_version = \(layout.rawValue)")
   }
 

@@ -37,6 +37,7 @@ extension SQLiteSession {
   }
 
   func block(_ request: BlockRequest) throws(MaquetteError) -> Block {
+    if request.field != "x" { return try documents(request) }
     let rows = max(1, min(request.rows, try count(request.dataset)))
     let collection = try Collection(self, request, rows: rows)
     let isAlone = try count(request.dataset) == count(nil)
@@ -55,6 +56,33 @@ extension SQLiteSession {
     }
     guard let block else { throw MaquetteError(.internal, "a block had more rows than its limit") }
     return block
+  }
+
+  /// The instances of a block out of whole documents.
+  private func documents(_ request: BlockRequest) throws(MaquetteError) -> Block {
+    var builder = TableBuilder(
+      request.target, capacity: max(1, min(request.rows, try count(request.dataset))), width: request.width,
+      targetWidth: request.targetWidth, labels: request.labels, keepsIDs: true, field: request.field,
+      keepsTruth: request.keepsTruth)
+    let statement = try connection.statement(
+      """
+      SELECT \(columns(.all)) FROM \(table.name) NOT INDEXED
+      WHERE place > ?1 AND datasetName = ?3 ORDER BY place LIMIT ?2
+      """)
+    defer { statement.reset() }
+    try statement.bind(1, .integer(request.position))
+    try statement.bind(2, .integer(Int64(builder.capacity)))
+    try statement.bind(3, .text(request.dataset))
+    var next = request
+    while try statement.step() {
+      let record = try record(statement)
+      try builder.add(record)
+      next.position = record.place
+    }
+    next.width = builder.width
+    next.targetWidth = builder.targetWidth
+    next.labels = builder.labels
+    return Block(table: try builder.table(), next: next)
   }
 
   /// What a collection looks at; labels and values are in `y`, or in the fields where they are nothing simple.
@@ -105,7 +133,7 @@ extension SQLiteSession {
       let collector = session.connection.collector
       collector.start(
         rows: rows, features: (features, width), targets: targets.map { ($0, targetWidth) },
-        labels: request.labels)
+        labels: request.labels, keepsTruth: request.keepsTruth)
       defer { _ = collector.finish() }
       do throws(MaquetteError) {
         _ = try statement.step()
@@ -119,7 +147,7 @@ extension SQLiteSession {
       let count = collector.row
       var next = request
       if isIdentified, count > 0 { next.position = collector.place }
-      let (labels, codes, ids) = collector.finish()
+      let (labels, codes, ids, truth) = collector.finish()
       next.labels = labels
       if count > 0 {
         next.width = width
@@ -127,10 +155,10 @@ extension SQLiteSession {
       }
       let table = InstanceTable(
         features: try Matrix(rows: count, columns: width, sharing: features),
-        labels: targets == nil ? labels.column(codes) : .none(count),
+        labels: targets == nil && truth == nil ? labels.column(codes) : .none(count),
         targets: try targets.map { (targets) throws(MaquetteError) in
           try Matrix(rows: count, columns: targetWidth, sharing: targets)
-        }, ids: isIdentified ? ids : nil)
+        }, ids: isIdentified ? ids : nil, truth: truth)
       return Block(table: table, next: next)
     }
 

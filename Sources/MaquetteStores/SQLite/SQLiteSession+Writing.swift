@@ -5,6 +5,7 @@ import MaquetteSystem
 
 extension SQLiteSession {
   func insert(_ record: Record) throws(MaquetteError) {
+    let record = record.flattened
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     try connection.run(
       """
@@ -19,6 +20,7 @@ extension SQLiteSession {
   }
 
   func update(_ record: Record) throws(MaquetteError) {
+    let record = record.flattened
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     let old = try self.record(record.id, [])
     try connection.run(
@@ -64,8 +66,10 @@ extension SQLiteSession {
     return count
   }
 
-  private func label(_ record: Record) -> SQLiteValue {
-    switch record.label {
+  private func label(_ record: Record) -> SQLiteValue { value(record.label) }
+
+  func value(_ label: Label?) -> SQLiteValue {
+    switch label {
     case nil: .null
     case .text(let text): .text(text)
     case .number(let number): .number(number)

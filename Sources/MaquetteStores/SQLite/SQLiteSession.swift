@@ -15,7 +15,7 @@ final class SQLiteSession: Session {
     let foreign = try connection.integer("PRAGMA data_version") ?? 0
     if foreign != table.version.foreign {
       table.version.foreign = foreign
-      table.tallies = [:]
+      table.forget()
     }
   }
 
@@ -53,6 +53,10 @@ final class SQLiteSession: Session {
       }
       record.label = .numbers(Self.floats(bytes))
     default: record.label = .number(row.number(6))
+    }
+    if sqlite3_column_type(row.handle, 9) == SQLITE_BLOB {
+      try readPrediction(row, into: &record)
+      return record
     }
     if !row.isNull(8) {
       let bytes = row.bytes(8)

@@ -6,6 +6,14 @@ final class SQLiteTable {
   var version = StoreVersion()
   /// By dataset; right for as long as nobody else writes.
   var tallies: [String: Tally] = [:]
+  /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
+  var predictionRun: PredictionRun??
+
+  /// Forgets what somebody else may have changed.
+  func forget() {
+    tallies = [:]
+    predictionRun = nil
+  }
 
   struct Tally {
     var count: Int?
@@ -23,6 +31,9 @@ final class SQLiteTable {
   ///
   /// `x` holds little-endian 32-bit floats, `shape` their nesting where there is one, `y` a text, a number, or
   /// floats like those of `x`, dates are milliseconds since 1970, and `fields` is JSON of all else.
+  ///
+  /// In a prediction `fields` is a blob instead: see ``PredictedInstance``; JSON may follow, the `y` of the instance
+  /// that `y` can't hold. Its `x` holds what `maquette_predictions` says.
   static func schema(_ name: String) -> String {
     """
     CREATE TABLE \(quotedName(name))(

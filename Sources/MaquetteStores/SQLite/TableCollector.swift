@@ -42,10 +42,17 @@ final class TableCollector {
   ///   - features: [rows, features], to be written whole or in part before ``finish(_:)``.
   ///   - targets: [rows, targets] where numbers are wanted; nil: labels, if `y` and `fields` are not NULL.
   ///   - labels: that are known already.
+  ///   - keepsTruth: whether `y` is taken as it is, instead of as a label.
   func start(
-    rows: Int, features: (FloatBuffer, width: Int), targets: (FloatBuffer, width: Int)?, labels: LabelInterner
+    rows: Int, features: (FloatBuffer, width: Int), targets: (FloatBuffer, width: Int)?,
+    labels: LabelInterner,
+    keepsTruth: Bool
   ) {
     state.pointee = State(rows: rows, features: features, targets: targets, labels: labels)
+    if keepsTruth {
+      state.pointee.truth = TrueValuesBuilder()
+      state.pointee.truth?.reserveCapacity(rows)
+    }
   }
 
   /// How many rows came, up to the first that can't be used.
@@ -57,11 +64,12 @@ final class TableCollector {
   var place: Int64 { state.pointee.place }
 
   /// What came beside the numbers; the memory that was lent is not touched any more.
-  func finish() -> (labels: LabelInterner, codes: [Int32], ids: InstanceIDs) {
+  func finish() -> (labels: LabelInterner, codes: [Int32], ids: InstanceIDs, truth: TrueValues?) {
     defer { state.pointee = State() }
     return (
       state.pointee.labels, state.pointee.codes,
-      InstanceIDs(state.pointee.ids, updatedAt: state.pointee.dates)
+      InstanceIDs(state.pointee.ids, updatedAt: state.pointee.dates),
+      state.pointee.truth?.values(state.pointee.labels)
     )
   }
 
@@ -71,6 +79,7 @@ final class TableCollector {
     var targets: (buffer: FloatBuffer, width: Int)?
     var target: UnsafeMutableRawPointer?
     var labels = LabelInterner()
+    var truth: TrueValuesBuilder?
     var codes: [Int32] = []
     var ids: [DocumentID] = []
     var dates: [Int64] = []
@@ -123,6 +132,7 @@ final class TableCollector {
     /// Takes what is to be learnt.
     private mutating func learn(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
       if let targets { return copy(values, to: targets.buffer.pointer + row &* targets.width, targets.width) }
+      if truth != nil { return (try? keep(values)) != nil }
       guard let code = try? label(values) else { return false }
       codes.append(code)
       return true
@@ -148,6 +158,27 @@ final class TableCollector {
       default: return false
       }
       return Floats.allFinite(target, count: width)
+    }
+
+    /// Takes `y` as it is.
+    private mutating func keep(_ values: UnsafeMutablePointer<OpaquePointer?>) throws(MaquetteError) {
+      switch sqlite3_value_type(values[1]) {
+      case SQLITE_TEXT:
+        let code = try labels.code(bytes(values[1]))
+        truth?.add(code: code)
+      case SQLITE_BLOB:
+        let numbers = SQLiteSession.floats(bytes(values[1]))
+        truth?.add(.label(.numbers(numbers)))
+      case SQLITE_NULL:
+        if sqlite3_value_type(values[2]) == SQLITE_NULL {
+          truth?.add(code: -1)
+        } else if let y = try JSON(parsing: Array(bytes(values[2])))["y"] {
+          truth?.add(.json(y))
+        } else {
+          truth?.add(code: -1)
+        }
+      default: truth?.add(sqlite3_value_double(values[1]))
+      }
     }
 
     private mutating func label(

@@ -14,6 +14,8 @@ Training runs on a thread of its own: `model.train(digits)` returns at once, `mo
 does, and `model.predict` goes on answering. All of it may be used from any thread.
 """
 
+from . import metrics
+from ._batch import BatchPrediction, BatchStatus, BatchStream, Predictions
 from ._dataset import Dataset, Page
 from ._errors import (
     BadFormatError,
@@ -52,6 +54,7 @@ from ._errors import (
 from ._kinds import PCA, UMAP, KMeans, KNNClassifier, KNNRegressor, MLPClassifier, MLPRegressor
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
+from ._metrics import ConfusionMatrix, Score
 from ._models import Model, kinds, schema
 from ._prediction import ClusterPrediction, Prediction, Predictor
 from ._scatter import Scatter
@@ -67,11 +70,15 @@ __all__ = [
     "BadParameterError",
     "BadShapeError",
     "BadTextError",
+    "BatchPrediction",
+    "BatchStatus",
+    "BatchStream",
     "BusyError",
     "CancelledError",
     "ClosedError",
     "ClusterPrediction",
     "ConflictError",
+    "ConfusionMatrix",
     "Dataset",
     "DivergedError",
     "ForkedError",
@@ -98,12 +105,14 @@ __all__ = [
     "PCA",
     "Page",
     "Prediction",
+    "Predictions",
     "Predictor",
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
     "Scatter",
     "Schema",
+    "Score",
     "Store",
     "StoreIOError",
     "Stream",
@@ -117,6 +126,7 @@ __all__ = [
     "WaitTimeoutError",
     "build_info",
     "kinds",
+    "metrics",
     "schema",
     "set_log",
     "set_threads",

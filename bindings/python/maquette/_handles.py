@@ -78,19 +78,25 @@ class Owner:
 def close_everything() -> None:
     """At exit: no callback may run once the interpreter is gone, and a store's file is to be closed well.
 
-    Trainings are cancelled; subscriptions end, which waits for callbacks that are running; then the trainings are
-    waited for, and what is open is closed.
+    Trainings and batch predictions are cancelled; subscriptions end, which waits for callbacks that are running; then
+    the runs are waited for, and what is open is closed.
     """
     from . import _callbacks
+    from ._batch import BatchPrediction
     from ._models import Model
 
     owners = list(_open.values())
     models = [owner for owner in owners if isinstance(owner, Model)]
+    batches = [owner for owner in owners if isinstance(owner, BatchPrediction)]
     for model in models:
         library.maquette_model_cancel(model._handle)
+    for batch in batches:
+        library.maquette_batch_prediction_cancel(batch._handle)
     _callbacks.end_all()
     for model in models:
         library.maquette_model_wait(model._handle, 10_000, None)
+    for batch in batches:
+        library.maquette_batch_prediction_wait(batch._handle, 10_000, None)
     for owner in owners:
         owner.close()
 

@@ -101,6 +101,40 @@ class Source(Structure):
     )
 
 
+class BatchOptions(Structure):
+    """`maquette_batch_options`: how a batch prediction is made."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("input_field", c_char_p),
+        ("resume", c_int32),
+        ("reserved", c_int32),
+    )
+
+
+class RawBatchStatus(Structure):
+    """`maquette_batch_status`: the status of a batch prediction without JSON."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("count", c_int64),
+        ("total", c_int64),
+        ("status", c_int32),
+        ("reserved", c_int32),
+    )
+
+
+class RegressionScores(Structure):
+    """`maquette_regression_scores`: how far predicted numbers are from the true ones."""
+
+    _fields_ = (
+        ("struct_size", c_size_t),
+        ("mean_absolute_error", c_double),
+        ("mean_squared_error", c_double),
+        ("r2", c_double),
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Functions
 # ---------------------------------------------------------------------------------------------------------------------
@@ -128,6 +162,11 @@ matrix = POINTER(Matrix)
 event = POINTER(Event)
 training_status = POINTER(RawTrainingStatus)
 source = POINTER(Source)
+batch_options = POINTER(BatchOptions)
+batch_status = POINTER(RawBatchStatus)
+regression_scores = POINTER(RegressionScores)
+characters_out = c_void_p  # char *, the address of memory to fill
+double_out = POINTER(c_double)
 
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     # Status and errors
@@ -206,6 +245,32 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_labels": (status, [handle, text_out, error_out]),
     "maquette_model_save": (status, [handle, handle, text, text, text, text_out, error_out]),
     "maquette_model_load": (status, [handle, handle, text, text_out, error_out]),
+    # Batch prediction
+    "maquette_batch_prediction_open": (status, [handle, text, handle_out, error_out]),
+    "maquette_batch_prediction_destroy": (None, [handle]),
+    "maquette_batch_prediction_predict": (status, [handle, handle, handle, batch_options, error_out]),
+    "maquette_batch_prediction_wait": (status, [handle, c_int64, error_out]),
+    "maquette_batch_prediction_cancel": (status, [handle]),
+    "maquette_batch_prediction_clear": (status, [handle, error_out]),
+    "maquette_batch_prediction_count": (status, [handle, int64_out, error_out]),
+    "maquette_batch_prediction_status": (handle, [handle]),
+    "maquette_event_batch_status": (status, [event, batch_status, error_out]),
+    "maquette_batch_prediction_results": (status, [handle, handle_out, error_out]),
+    "maquette_predictions_destroy": (None, [handle]),
+    "maquette_predictions_values": (status, [handle, matrix, error_out]),
+    "maquette_predictions_labels": (status, [handle, codes_out, codes_out, text_out, error_out]),
+    "maquette_predictions_ids": (status, [handle, characters_out, error_out]),
+    "maquette_predictions_targets": (status, [handle, matrix, error_out]),
+    # Metrics
+    "maquette_confusion_open": (status, [handle, handle_out, error_out]),
+    "maquette_confusion_create": (status, [texts, texts, c_int64, handle_out, error_out]),
+    "maquette_confusion_destroy": (None, [handle]),
+    "maquette_confusion_cells": (handle, [handle]),
+    "maquette_confusion_accuracy": (handle, [handle]),
+    "maquette_confusion_scores": (status, [handle, text_out, error_out]),
+    "maquette_confusion_recount": (status, [handle, error_out]),
+    "maquette_metrics_regression": (status, [matrix, matrix, regression_scores, error_out]),
+    "maquette_metrics_log_loss": (status, [texts, matrix, texts, double_out, error_out]),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from ._library import library
 from ._text import utf8
 
 if TYPE_CHECKING:
+    from ._batch import BatchPrediction
     from ._dataset import Dataset
 
 
@@ -36,6 +37,12 @@ class Store(Owner):
         from ._dataset import Dataset
 
         return Dataset(self, name)
+
+    def batch_prediction(self, name: str) -> BatchPrediction:
+        """The batch prediction of that name; it is made with its first record."""
+        from ._batch import BatchPrediction
+
+        return BatchPrediction(self, name)
 
     def __repr__(self) -> str:
         return f"<Store {self.location}{' (closed)' if self.closed else ''}>"

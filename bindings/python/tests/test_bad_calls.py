@@ -26,8 +26,17 @@ def handles(blobs):
     with maquette.Store() as store, store.dataset("points") as dataset, maquette.KNNClassifier() as model:
         dataset.append(*blobs)
         model.fit(dataset)
-        with model.training.queue() as events:
+        with (
+            model.training.queue() as events,
+            store.batch_prediction("points") as batch,
+            maquette.ConfusionMatrix.of(batch.predict(model, dataset).wait()) as confusion,
+        ):
+            predictions = c_void_p()
+            assert library.maquette_batch_prediction_results(batch._handle, byref(predictions), None) == 0
             yield {
+                "batch_prediction": batch._handle.value,
+                "predictions": predictions.value,
+                "confusion": confusion._handle.value,
                 "store": store._handle.value,
                 "dataset": dataset._handle.value,
                 "model": model._handle.value,
@@ -46,6 +55,10 @@ def outputs() -> dict[object, object]:
         _library.matrix: Matrix(sizeof(Matrix)),
         _library.event: Event(sizeof(Event)),
         _library.training_status: RawTrainingStatus(sizeof(RawTrainingStatus)),
+        _library.batch_options: _library.BatchOptions(sizeof(_library.BatchOptions)),
+        _library.batch_status: _library.RawBatchStatus(sizeof(_library.RawBatchStatus)),
+        _library.regression_scores: _library.RegressionScores(sizeof(_library.RegressionScores)),
+        _library.double_out: byref(ctypes.c_double()),
         _library.int32_out: byref(c_int32()),
         _library.int64_out: byref(c_int64()),
         _library.EventFunction: _library.NO_EVENT_FUNCTION,
@@ -56,14 +69,21 @@ def outputs() -> dict[object, object]:
 
 def subject(name: str) -> str:
     """The kind of handle a function takes first."""
-    return "store" if name == "maquette_dataset_open" else name.split("_")[1]
+    if name in ("maquette_dataset_open", "maquette_batch_prediction_open"):
+        return "store"
+    if name.startswith("maquette_batch_prediction") or name == "maquette_confusion_open":
+        return "batch_prediction"
+    return name.split("_")[1]
 
 
 #: Functions whose first parameter is a handle, without those of errors.
 OF_HANDLES = [
     name
     for name, (_, arguments) in FUNCTIONS.items()
-    if arguments[:1] == [c_void_p] and subject(name) in ("store", "dataset", "model", "stream", "subscription")
+    if arguments[:1] == [c_void_p]
+    and subject(name)
+    in ("store", "dataset", "model", "stream", "subscription", "batch_prediction", "predictions", "confusion")
+    and name != "maquette_confusion_create"  # takes labels first
 ]
 
 

@@ -16,7 +16,17 @@ from maquette._library import FUNCTIONS
 
 needs_compiler = pytest.mark.skipif(header.COMPILER is None, reason="no C compiler")
 
-HANDLES = ["store", "dataset", "model", "stream", "subscription", "error"]
+HANDLES = [
+    "store",
+    "dataset",
+    "model",
+    "stream",
+    "subscription",
+    "error",
+    "batch_prediction",
+    "predictions",
+    "confusion",
+]
 
 #: C's types, without const, and the table's.
 TYPES = {
@@ -24,7 +34,11 @@ TYPES = {
     "maquette_status": _library.status,
     "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
-    "char*": _library.text,
+    "char*": (_library.text, _library.characters_out),
+    "double*": _library.double_out,
+    "maquette_batch_options*": _library.batch_options,
+    "maquette_batch_status*": _library.batch_status,
+    "maquette_regression_scores*": _library.regression_scores,
     "char**": (_library.text_out, _library.texts),
     "void*": _library.user_data,
     "int32_t*": (_library.int32_out, _library.codes_out),
@@ -74,6 +88,9 @@ def test_every_declared_function_is_set_on_the_library() -> None:
         ("maquette_training_status", _library.RawTrainingStatus),
         ("maquette_rows", _library.Rows),
         ("maquette_source", _library.Source),
+        ("maquette_batch_options", _library.BatchOptions),
+        ("maquette_batch_status", _library.RawBatchStatus),
+        ("maquette_regression_scores", _library.RegressionScores),
     ],
 )
 def test_a_struct_lies_in_memory_as_the_compiler_lays_it(struct: str, declared: type[ctypes.Structure]) -> None:

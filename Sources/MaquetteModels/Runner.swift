@@ -1,0 +1,220 @@
+package import MaquetteStreams
+package import MaquetteSystem
+import Synchronization
+
+/// Runs the work of one object, one piece at a time, each on a thread of its own, and tells on a stream how it ends.
+package final class Runner<Status: Sendable>: Sendable {
+  private let statuses: Stream<Status>
+  private let words: RunnerWords
+  /// The last event of a run that failed or was cancelled, after that status.
+  private let ending: @Sendable (MaquetteError, Status?) -> Status
+
+  private struct State {
+    /// The run that goes on, or the last one.
+    var run: BackgroundRun?
+    var isRunning = false
+    /// The run is over, and its thread is handing out the last event.
+    var isFinishing = false
+    var thread: UInt = 0
+    /// The outcome of the run before is not to be told any more.
+    var isForgotten = false
+  }
+
+  private let state = Monitor(State())
+
+  /// - Parameter ending: makes the last event of a run that failed or was cancelled, from the error and the status before.
+  package init(
+    _ statuses: Stream<Status>, words: RunnerWords,
+    ending: @escaping @Sendable (MaquetteError, Status?) -> Status
+  ) {
+    self.statuses = statuses
+    self.words = words
+    self.ending = ending
+  }
+
+  /// Whether something goes on; not any more when its last event is heard.
+  package var isRunning: Bool { state.withLock { $0.isRunning && !$0.isFinishing } }
+
+  /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event.
+  ///
+  /// - Throws: ``MaquetteError/Code/busy`` while something else goes on.
+  package func start(
+    _ work: @escaping @Sendable (BackgroundRun) throws(MaquetteError) -> Status
+  ) throws(MaquetteError) {
+    let run = try begin()
+    do throws(MaquetteError) {
+      try Thread.start(words.thread) { [self] in
+        state.withLock { $0.thread = Thread.current }
+        self.finish(run, result(of: run, work))
+      }
+    } catch {
+      state.change { $0.isRunning = false }
+      run.finish(.failure(error))
+      throw error
+    }
+  }
+
+  /// Does something that must not overlap a run, on the caller's thread. Its result is not a run's: see
+  /// ``wait(timeout:)``.
+  package func exclusively<Result>(
+    _ body: () throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    let before = state.withLock { $0.run }
+    let run = try begin()
+    defer {
+      state.change {
+        $0.run = $0.isForgotten ? nil : before
+        $0.isForgotten = false
+        $0.isRunning = false
+        $0.thread = 0
+      }
+      run.finish(.success(()))
+    }
+    state.withLock { $0.thread = Thread.current }
+    return try body()
+  }
+
+  private func begin() throws(MaquetteError) -> BackgroundRun {
+    let run = BackgroundRun(words.work)
+    let hasBegun =
+      state.wait(until: .never) { state -> Bool? in
+        if state.isRunning {
+          // The last event is on its way: whoever hears it may start the next run.
+          guard state.isFinishing else { return false }
+          guard state.thread == Thread.current else { return nil }
+        }
+        state.run = run
+        state.isRunning = true
+        state.isFinishing = false
+        state.thread = 0
+        return true
+      } ?? false
+    guard hasBegun else {
+      throw MaquetteError(.busy, words.busy)
+    }
+    return run
+  }
+
+  private func result(
+    of run: BackgroundRun, _ work: (BackgroundRun) throws(MaquetteError) -> Status
+  ) -> Result<Status, MaquetteError> {
+    do throws(MaquetteError) { return .success(try work(run)) } catch { return .failure(error) }
+  }
+
+  private func finish(_ run: BackgroundRun, _ result: Result<Status, MaquetteError>) {
+    state.change { $0.isFinishing = true }
+    let outcome: Result<Void, MaquetteError>
+    switch result {
+    case .success(let status):
+      statuses.set(status)
+      outcome = .success(())
+    case .failure(let error):
+      statuses.set(ending(error, statuses.value))
+      outcome = .failure(error)
+    }
+    state.change { state in
+      // A subscriber that heard the last event on this very thread may have started the next run.
+      guard state.run === run else { return }
+      state.isRunning = false
+      state.isFinishing = false
+      state.thread = 0
+    }
+    run.finish(outcome)
+  }
+
+  /// Waits until the run that goes on, or the last one, is over, and until the callbacks that watch it have returned
+  /// from its last event.
+  ///
+  /// - Parameter timeout: milliseconds; negative: as long as it takes.
+  /// - Throws: what the run failed with; ``MaquetteError/Code/cancelled``, ``MaquetteError/Code/timeout``, or
+  ///   ``MaquetteError/Code/reentrant`` in a callback of this run.
+  package func wait(timeout: Int64) throws(MaquetteError) {
+    let (run, thread) = state.withLock { ($0.run, $0.isRunning ? $0.thread : 0) }
+    guard thread != Thread.current, !statuses.isDeliveringHere else {
+      throw MaquetteError(
+        .reentrant, "a callback of a \(words.work) can't wait for that \(words.work) to end")
+    }
+    guard let run else { return }
+    let deadline = Deadline(milliseconds: timeout)
+    guard let outcome = run.wait(until: deadline), statuses.waitUntilDelivered(until: deadline) else {
+      throw MaquetteError(.timeout, "the \(words.work) was not over within \(timeout) ms")
+    }
+    try outcome.get()
+  }
+
+  package func cancel(keeping kept: KeptEpoch = .last) {
+    state.withLock { $0.run }?.cancel(keeping: kept)
+  }
+
+  /// The last run's outcome is nobody's business any more. Only inside of ``exclusively(_:)``.
+  package func forget() {
+    state.withLock { $0.isForgotten = true }
+  }
+}
+
+/// What a runner says about its work.
+package struct RunnerWords: Sendable {
+  /// What one run is called: "training".
+  let work: String
+  /// The name of the thread.
+  let thread: String
+  /// What somebody is told who comes too early.
+  let busy: String
+}
+
+/// One run: what its thread and those who wait for it share.
+package final class BackgroundRun: Sendable {
+  private let work: String
+  private let isCancelled = Atomic<Bool>(false)
+  private let isBestKept = Atomic<Bool>(false)
+  private let outcome = Monitor<Result<Void, MaquetteError>?>(nil)
+
+  init(_ work: String = "training") {
+    self.work = work
+  }
+
+  /// To be called once per mini-batch or block.
+  ///
+  /// - Throws: ``MaquetteError/Code/cancelled`` once somebody wants the run to end.
+  package func checkCancellation() throws(MaquetteError) {
+    if isCancelled.load(ordering: .acquiring) {
+      throw MaquetteError(.cancelled, "the \(work) was cancelled")
+    }
+  }
+
+  /// Whether the best epoch is to be kept of a training that was cancelled, instead of the last.
+  package var keepsBest: Bool { isBestKept.load(ordering: .relaxed) }
+
+  func cancel(keeping kept: KeptEpoch) {
+    isBestKept.store(kept == .best, ordering: .relaxed)
+    isCancelled.store(true, ordering: .releasing)
+  }
+
+  func finish(_ result: Result<Void, MaquetteError>) { outcome.change { $0 = result } }
+
+  func wait(until deadline: Deadline) -> Result<Void, MaquetteError>? { outcome.wait(until: deadline) { $0 } }
+}
+
+/// Waits on a thread of its own, so that none of Swift's concurrency is kept busy. Cancelling the task calls `cancel`.
+func finished(
+  _ wait: @escaping @Sendable () throws(MaquetteError) -> Void, cancel: @escaping @Sendable () -> Void
+) async throws {
+  try await withTaskCancellationHandler {
+    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+      do throws(MaquetteError) {
+        try Thread.start("maquette-wait") {
+          do throws(MaquetteError) {
+            try wait()
+            continuation.resume()
+          } catch {
+            continuation.resume(throwing: error)
+          }
+        }
+      } catch {
+        continuation.resume(throwing: error)
+      }
+    }
+  } onCancel: {
+    cancel()
+  }
+}
