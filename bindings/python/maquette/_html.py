@@ -109,17 +109,17 @@ def shares(named: Iterable[tuple[Any, float, str]]) -> Markup:
 def heat(counts: Any, labels: Sequence[Any]) -> Markup:
     """Counts as a coloured table, [true, predicted]: what is right in blue, what is wrong in orange, the stronger the
     larger its share of the row."""
-    cell = "text-align:right;padding:2px 6px;border:0;min-width:20px"
+    cell = "text-align:right;padding:2px 6px;border:0;min-width:20px;white-space:nowrap"
     name = f"{cell};font-weight:600;background:none"
     head = "".join(f'<th style="{name}">{escape(shortened(label, 10))}</th>' for label in labels)
-    lines = [f'<tr style="background:none"><td style="{name}">true ＼ predicted</td>{head}</tr>']
+    lines = [f'<tr style="background:none"><td style="{name}">true \\ predicted</td>{head}</tr>']
     for true, (label, line) in enumerate(zip(labels, counts, strict=True)):
         total = max(sum(line), 1)
         cells = [f'<th style="{name}">{escape(shortened(label, 16))}</th>']
         for predicted, count in enumerate(line):
             colour = RIGHT if predicted == true else WRONG
             # A single error in a thousand is to be seen, too.
-            strength = 0.1 + 0.5 * count / total if count else 0
+            strength = 0.15 + 0.45 * count / total if count else 0
             shown = str(count) if count else '<span style="opacity:.35">0</span>'
             cells.append(f'<td style="{cell};background:rgba({colour},{strength:.2f})">{shown}</td>')
         lines.append(f'<tr style="background:none">{"".join(cells)}</tr>')

@@ -75,7 +75,8 @@ def plot_matrix(counts: Array, labels: Sequence[str], normalize: bool, ax: Any, 
     """Counts, [true, predicted], coloured by their share of the row; with `normalize`, the shares are written."""
     ax = axes_for(ax)
     shares = counts / numpy.maximum(counts.sum(axis=1, keepdims=True), 1)
-    ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    if counts.size:
+        ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [_plain(shortened(label, 20)) for label in labels]
     if len(labels) <= WRITTEN_LABELS:
         for (true, predicted), count in numpy.ndenumerate(counts):

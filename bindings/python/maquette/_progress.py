@@ -19,10 +19,13 @@ PLAIN_LINES = 10
 
 
 class Progress:
-    """Shows the statuses of one training; of something else, if `_show` is another."""
+    """Shows the statuses of one training; those of something else where `WORDS` and `_show` are others."""
 
-    def __init__(self, file: TextIO | None = None, what: str = "training", unit: str = "epoch") -> None:
-        self._display = display_on(sys.stdout if file is None else file, what, unit)
+    #: What stands before the count of a line, what goes on, and what is counted.
+    WORDS = ("epoch", "training", "epochs")
+
+    def __init__(self, file: TextIO | None = None) -> None:
+        self._display = display_on(sys.stdout if file is None else file, *self.WORDS)
         self._start = time.monotonic()
         self._epoch = self._epochs = 0
         self.over = False
@@ -91,26 +94,26 @@ class Display(Protocol):
         """Ends it, with a line that says how if there is one; what is written next starts on a new line."""
 
 
-def display_on(file: TextIO, what: str, unit: str) -> Display:
-    """The best display there is on a file, of what is done and what it is counted in."""
+def display_on(file: TextIO, word: str, what: str, units: str) -> Display:
+    """The best display there is on a file."""
     if not _is_live(file):
-        return Lines(file, unit)
+        return Lines(file, word)
     bar = _tqdm()
-    return Line(file, unit) if bar is None else Bar(file, what, unit, bar)
+    return Line(file, word) if bar is None else Bar(file, what, units, bar)
 
 
 class Lines:
     """A line now and then, without control characters: a file, a pipe, the log of a build."""
 
-    def __init__(self, file: TextIO, unit: str) -> None:
+    def __init__(self, file: TextIO, word: str) -> None:
         self._file = file
-        self._unit = unit
+        self._word = word
         self._shown = 0
 
     def show(self, done: int, total: int, status: Any) -> None:
         if done and self._is_due(done, total):
             self._shown = done
-            self._write("  ".join([counted(done, total, self._unit), *figures(status)]))
+            self._write("  ".join([counted(done, total, self._word), *figures(status)]))
 
     def _is_due(self, done: int, total: int) -> bool:
         # The first that is seen is due whichever it is: who begins to watch in the middle wants to see that it goes on.
@@ -118,7 +121,7 @@ class Lines:
 
     def complete(self, done: int, total: int, status: Any) -> None:
         if self._shown and self._shown < done:
-            self._write("  ".join([counted(done, total, self._unit), *figures(status)]))
+            self._write("  ".join([counted(done, total, self._word), *figures(status)]))
 
     def close(self, verdict: str = "") -> None:
         if verdict:
@@ -132,9 +135,9 @@ class Lines:
 class Line:
     """One line of a terminal, written again and again."""
 
-    def __init__(self, file: TextIO, unit: str) -> None:
+    def __init__(self, file: TextIO, word: str) -> None:
         self._file = file
-        self._unit = unit
+        self._word = word
         self._bar = "━╸─" if _can_write(self._file, "━╸─") else "##-"
         self._shown = 0
         self._width = 0  # of the live line, 0 if there is none
@@ -154,7 +157,7 @@ class Line:
         self._width = 0
 
     def _line(self, done: int, total: int, status: Any) -> str:
-        count = counted(done, total, self._unit)
+        count = counted(done, total, self._word)
         columns = shutil.get_terminal_size((100, 24)).columns - 1
         line = count
         for accuracy, validation in (("accuracy", "validation "), ("accuracy", "val. "), ("acc.", "val. ")):
@@ -181,9 +184,9 @@ class Line:
 class Bar:
     """tqdm's bar: on a terminal, or as a widget in a notebook."""
 
-    def __init__(self, file: TextIO, what: str, unit: str, tqdm: Any) -> None:
+    def __init__(self, file: TextIO, what: str, units: str, tqdm: Any) -> None:
         self._file = file
-        self._words = {"desc": what, "unit": f" {unit}s"}
+        self._words = {"desc": what, "unit": f" {units}"}
         self._tqdm = tqdm
         self._bar: Any = None
 
@@ -210,9 +213,9 @@ class Bar:
             self._file.flush()
 
 
-def counted(done: int, total: int, unit: str) -> str:
+def counted(done: int, total: int, word: str) -> str:
     """`epoch  3/20`."""
-    return f"{unit} {done:>{len(str(total))}}/{total}"
+    return f"{word} {done:>{len(str(total))}}/{total}"
 
 
 def figures(status: Any, *words: str, **named: str) -> list[str]:

@@ -13,12 +13,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy
 
+from ._arrays import Array
 from ._errors import MaquetteError
-from ._html import Markup, bar, box, chips, details, faint, features, numbers, row, shares, table
-from ._svg import curves, image, scatter, shortened, square_of
+from ._html import Markup, bar, box, chips, details, faint, features, heat, numbers, row, shares, table
+from ._svg import curves, image, ordered, scatter, shortened, square_of
 
 if TYPE_CHECKING:
+    from ._batch import BatchPrediction, Predictions
     from ._dataset import Dataset, Page
+    from ._metrics import ConfusionMatrix
     from ._models import Model
     from ._prediction import ClusterPrediction, Prediction
     from ._schema import Schema
@@ -32,6 +35,8 @@ MEASURES = ("loss", "accuracy", "mean_absolute_error")
 DATASET_ROWS, PAGE_ROWS = 5, 20
 #: Labels, clusters or components with a bar each.
 BARS = 12
+#: Labels of a confusion matrix, and predictions of a batch.
+MATRIX_LABELS, PREDICTIONS = 20, 10
 #: Confidences of one prediction.
 CONFIDENCES = 5
 #: Rows of which what was found out is still read: clusters, an embedding.
@@ -225,6 +230,87 @@ def _value(value: Any) -> str:
             return numbers(value)
         case _:
             return shortened(json.dumps(value, ensure_ascii=False, default=str))
+
+
+# Predictions of many rows
+
+
+def in_order(labels: Sequence[str], counts: Array) -> tuple[list[str], Array]:
+    """The labels of a matrix in the order people expect, and the counts with them."""
+    names = ordered(labels)
+    places = [labels.index(name) for name in names]
+    return names, counts[numpy.ix_(places, places)]
+
+
+@view
+def confusion_html(confusion: ConfusionMatrix) -> str:
+    if confusion.closed:
+        return box("Confusion matrix", "closed")
+    labels, counts = in_order(confusion.labels, confusion.matrix)
+    total, right = int(counts.sum()), int(counts.trace())
+    state = f"{total} rows, accuracy {right / total:.1%}" if total else "no rows"
+    shown, more = _greatest(labels, counts)
+    names, part = [labels[place] for place in shown], counts[numpy.ix_(shown, shown)]
+    return box("Confusion matrix", state, heat(part.tolist(), names) if names else "", faint(more) if more else "")
+
+
+def _greatest(labels: list[str], counts: Array) -> tuple[Array, str]:
+    """The places of the labels with the most rows, and a word about those that are left out."""
+    if len(labels) <= MATRIX_LABELS:
+        return numpy.arange(len(labels)), ""
+    rows = counts.sum(axis=1) + counts.sum(axis=0)
+    shown = numpy.sort(numpy.argsort(-rows, kind="stable")[:MATRIX_LABELS])
+    return shown, f"and {len(labels) - MATRIX_LABELS} labels more, which have fewer rows"
+
+
+def confusion_text(confusion: ConfusionMatrix) -> str:
+    """The matrix as text: rows are the labels, columns what was predicted."""
+    labels, counts = in_order(confusion.labels, confusion.matrix)
+    shown, more = _greatest(labels, counts)
+    names = [shortened(labels[place], 12) for place in shown]
+    width = max([3, *map(len, names), len(str(counts.max(initial=0)))])
+    first = max([4, *map(len, names)])
+    lines = [
+        " " * (first + 2) + "predicted",
+        "true".rjust(first) + " " + "".join(f" {name:>{width}}" for name in names),
+    ]
+    for name, line in zip(names, counts[numpy.ix_(shown, shown)].tolist(), strict=True):
+        lines.append(f"{name:>{first}} " + "".join(f" {count or '.':>{width}}" for count in line))
+    return "\n".join([*lines, more] if more else lines)
+
+
+@view
+def batch_html(batch: BatchPrediction) -> str:
+    if batch.closed:
+        return box(batch._title(), "closed")
+    status, count = batch.status.value, batch.count()
+    state = f"{status.summary}, {count} prediction{'' if count == 1 else 's'} in {batch.store.location}"
+    total = status.total if status.status in ("start", "running") else None
+    return box(batch._title(), state, bar((status.count or 0) / total, width=320) if total else "")
+
+
+@view
+def predictions_html(predictions: Predictions) -> str:
+    """The first of them, beside what is true."""
+    head = ["true", "predicted", "id"]
+    rows = []
+    for number in range(min(len(predictions), PREDICTIONS)):
+        if predictions.labels is not None:
+            answer = _value(predictions.labels[number])
+        elif predictions.clusters is not None:
+            answer = str(predictions.clusters[number])
+        else:
+            answer = _figures(predictions.values, number)
+        true = predictions.y_true
+        truth = _figures(true, number) if true.dtype.kind == "f" else _value(true[number])
+        rows.append((truth, answer, faint(str(predictions.ids[number]))))
+    more = faint(f"and {len(predictions) - PREDICTIONS} more") if len(predictions) > PREDICTIONS else ""
+    return box("Predictions", repr(predictions).strip("<>").partition(": ")[2], table(head, rows) if rows else "", more)
+
+
+def _figures(values: Any, number: int) -> str:
+    value = values[number].tolist()
+    return numbers(value if isinstance(value, list) else [value])
 
 
 # Answers and descriptions

@@ -38,8 +38,8 @@ def test_it_runs_twice_on_one_store(tmp_path: Path) -> None:
 
 def test_the_confusion_matrix_counts_every_test_row(tmp_path: Path) -> None:
     output = run_example("", tmp_path).stdout
-    rows = re.findall(r"^ {6}(\d) ((?: +[\d·]+){10})$", output, re.MULTILINE)
-    counts = [[0 if cell == "·" else int(cell) for cell in cells.split()] for _, cells in rows]
+    rows = re.findall(r"^ {3}(\d) ((?: +[\d.]+){10})$", output, re.MULTILINE)
+    counts = [[0 if cell == "." else int(cell) for cell in cells.split()] for _, cells in rows]
     assert [int(digit) for digit, _ in rows] == list(range(10))
     assert sum(map(sum, counts)) == 359
     accuracy = re.search(r"test accuracy: (\S+) %", output)
@@ -62,6 +62,19 @@ def test_the_digits_name_the_other_examples(tmp_path: Path) -> None:
     told = run_example("", tmp_path).stdout.partition("What else there is")[2]
     names = re.findall(r"^(\w+\.py) ", told, re.MULTILINE)
     assert sorted([*names, "digits.py"]) == sorted(file.name for file in EXAMPLES.glob("*.py"))
+
+
+def test_mistakes_are_counted_while_predictions_come(tmp_path: Path) -> None:
+    result = run_example("", tmp_path, "confusion.py")
+    assert (result.returncode, result.stderr) == (0, "")
+    first, last = re.findall(r"^of (\d+) digits, (\d\d\.\d)% are right$", result.stdout, re.MULTILINE)
+    assert (first[0], last[0]) == ("200", "359")
+    assert 75 < float(last[1]) < 97
+    rows = re.findall(r"^ {3}(\d) ((?: +[\d.]+){10})$", result.stdout, re.MULTILINE)
+    counts = [[0 if cell == "." else int(cell) for cell in cells.split()] for _, cells in rows]
+    assert sum(map(sum, counts)) == 359
+    assert f"{sum(counts[n][n] for n in range(10)) / 3.59:.1f}" == last[1]
+    assert (tmp_path / "build" / "digits-confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_penguins_are_weighed(tmp_path: Path) -> None:
@@ -96,11 +109,13 @@ def test_digits_are_laid_out_on_a_map(tmp_path: Path) -> None:
     assert picture.startswith(b"\x89PNG") and len(picture) > 20_000
 
 
-def test_the_map_needs_no_matplotlib(tmp_path: Path) -> None:
+def test_the_pictures_need_no_matplotlib(tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "sitecustomize.py").write_text("import sys\nsys.modules['matplotlib'] = None\n")
-    result = run_example("", tmp_path, "embedding.py", PYTHONPATH=f"{tmp_path / 'hidden'}{os.pathsep}{PACKAGE}")
-    assert (result.returncode, result.stderr) == (0, "")
+    for name in ("embedding.py", "confusion.py"):
+        result = run_example("", tmp_path, name, PYTHONPATH=f"{tmp_path / 'hidden'}{os.pathsep}{PACKAGE}")
+        assert (result.returncode, result.stderr) == (0, "")
+    assert "Confusion matrix" in (tmp_path / "build" / "digits-confusion.html").read_text()
     root = ElementTree.parse(tmp_path / "build" / "digits-map.svg").getroot()
     dots = "".join(path.get("d") or "" for path in root.findall("{http://www.w3.org/2000/svg}path"))
     assert dots.count("h0") == 1797

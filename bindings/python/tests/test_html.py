@@ -200,6 +200,55 @@ def _many_labels() -> tuple[Any, list[str]]:
     return numpy.random.default_rng(1).random((500, 2)), [f"label {n}" for n in range(500)]
 
 
+def test_a_confusion_matrix_is_a_coloured_table() -> None:
+    with maquette.ConfusionMatrix(["b", "b", "b", "b", "a"], ["b", "b", "b", "a", "a"]) as confusion:
+        document = html_of(confusion)
+        assert "5 rows, accuracy 80.0%" in text_of(confusion)
+        cells = re.findall(r'<td style="[^"]*background:rgba\(([\d,]+),([\d.]+)\)">(?:<span[^>]*>)?(\d+)', document)
+        right, wrong = "59,130,246", "224,123,0"
+        assert cells == [(right, "0.60", "1"), (wrong, "0.00", "0"), (wrong, "0.26", "1"), (right, "0.49", "3")]
+    assert "closed" in text_of(confusion)
+    with maquette.ConfusionMatrix([], []) as empty:
+        assert "no rows" in text_of(empty)
+    with maquette.ConfusionMatrix([HOSTILE, "a"], ["a", HOSTILE]) as hostile:
+        assert "<img src" in text_of(hostile)
+    many = [f"label {number % 50}" for number in range(500)]
+    with maquette.ConfusionMatrix(many, many) as confusion:
+        assert "and 30 labels more" in text_of(confusion)
+        assert len(html_of(confusion)) < 80_000
+
+
+def test_a_confusion_matrix_is_printed_as_a_table() -> None:
+    with maquette.ConfusionMatrix(["10", "9", "9", "a very long name"], ["10", "10", "9", "9"]) as confusion:
+        lines = str(confusion).splitlines()
+        assert lines[0].strip() == "predicted"
+        assert lines[1].split() == ["true", "9", "10", "a", "very", "long…"]
+        assert [line.split()[-3:] for line in lines[2:]] == [["1", "1", "."], [".", "1", "."], ["1", ".", "."]]
+        assert len({len(line) for line in lines[1:]}) == 1
+    with maquette.ConfusionMatrix([], []) as empty:
+        assert len(str(empty).splitlines()) == 2
+
+
+def test_a_batch_prediction_is_shown_with_its_records(store: maquette.Store, blobs, trained: maquette.Model) -> None:
+    with store.dataset("points") as dataset, store.batch_prediction(HOSTILE) as batch:
+        dataset.append(*blobs)
+        assert "0 predictions" in text_of(batch)
+        html_of(batch.results())
+        batch.predict(trained, dataset).wait()
+        assert "success 60/60, 60 predictions" in text_of(batch)
+        assert repr(batch.status.value) == "<BatchStatus success 60/60>"
+        assert repr(batch.status) == f"<BatchStream status of BatchPrediction {HOSTILE}: success 60/60>"
+        text = text_of(batch.results())
+        assert "60 of 3 labels" in text and text.split().count("red") == 20 and "and 50 more" in text
+        with maquette.KMeans(k=3).fit(blobs[0]) as clustering:
+            batch.predict(clustering, dataset).wait()
+            assert "60 of 3 clusters" in text_of(batch.results())
+        with maquette.MLPRegressor(epochs=1).fit(blobs[0], blobs[0][:, :2]) as regressor:
+            batch.predict(regressor, dataset).wait()
+            assert "60 × 2 numbers" in text_of(batch.results())
+    assert "closed" in text_of(batch)
+
+
 def test_curves_of_any_numbers_are_drawn() -> None:
     for values in ([], [float("nan")], [1.0], [0.0, 0.0], [1e-30, 1e30], [-5.0, float("inf"), 3.0], [1.0] * 100_000):
         picture = _svg.curves("loss", {"training": values, "validation": [0.5]})

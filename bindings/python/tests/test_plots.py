@@ -91,6 +91,23 @@ def test_clusters_are_drawn_with_their_centers(blobs, columns: int) -> None:
             assert numpy.allclose(centers.get_offsets(), model.centers)
 
 
+def test_a_confusion_matrix_is_drawn() -> None:
+    with maquette.ConfusionMatrix(["10", "9", "9", "9"], ["10", "9", "9", "10"]) as confusion:
+        ax = confusion.plot()
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["9", "10"]
+        assert [text.get_text() for text in ax.texts] == ["2", "1", "1"]
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+        again = confusion.plot(normalize=True, ax=pyplot.subplots()[1])
+        assert [text.get_text() for text in again.texts] == ["67%", "33%", "100%"]
+        again.figure.canvas.draw()
+    many = [f"label {number}" for number in range(50)]
+    for labels in ([], many):
+        with maquette.ConfusionMatrix(labels, labels) as confusion:
+            ax = confusion.plot()
+            ax.figure.canvas.draw()
+            assert not ax.texts
+
+
 def test_any_label_can_be_drawn() -> None:
     labels = ["$x^$", "_hidden", "<b>", "ß" * 100, "\0\ud800"]
     ax = maquette.Scatter([[n, n] for n in range(5)], labels, "$\\frac$").plot()

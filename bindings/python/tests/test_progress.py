@@ -257,3 +257,26 @@ def test_a_timeout_passes_with_a_display(endless: maquette.Model) -> None:
         endless.wait(0.2, progress=file)
     assert "epoch" in file.getvalue()
     assert endless.is_training
+
+
+def test_a_batch_prediction_has_a_bar_of_its_own(store: maquette.Store, blobs, trained: maquette.Model) -> None:
+    with store.dataset("points") as dataset, store.batch_prediction("points") as batch:
+        dataset.append(*blobs)
+        terminal, file = Terminal(), io.StringIO()
+        batch.predict(trained, dataset, progress=terminal).wait()
+        assert re.search(r"\rpredicting: 100%\|.*\| 60/60 .* instances/s\]\n", terminal.getvalue())
+        batch.predict(trained, dataset, progress=file).wait()
+        *_, last, verdict = file.getvalue().splitlines()
+        assert last == "predicted 60/60"
+        for text in (terminal.getvalue().splitlines()[-1], verdict):
+            assert re.fullmatch(r"predicted 60 instances in \d+\.\d\d s", text)
+
+
+def test_a_batch_prediction_has_a_line_without_tqdm(plain: None, store: maquette.Store, blobs, trained) -> None:
+    with store.dataset("points") as dataset, store.batch_prediction("points") as batch:
+        dataset.append(*blobs)
+        terminal = Terminal()
+        batch.predict(trained, dataset, progress=terminal).wait()
+        line, verdict, rest = terminal.getvalue().split("\n")
+        assert line.split("\r")[-1] == "predicted 60/60  " + 24 * "━"
+        assert verdict.startswith("predicted 60 instances in ") and not rest
