@@ -42,12 +42,12 @@ from ._prediction import (
     predicted_slot,
 )
 from ._progress import Progress
-from ._schema import Schema, snake_case
+from ._schema import Schema
 from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
 from ._svg import shortened
-from ._text import fetch_json, owned_text, to_json, utf8
+from ._text import fetch_json, owned_text, snake_case, to_json, utf8
 from ._training import TrainingStatus, TrainingStream
 from ._views import model_html
 

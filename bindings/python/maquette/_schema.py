@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
+from ._text import snake_case
 from ._views import schema_html
 
 
@@ -42,11 +42,6 @@ class Schema(dict[str, Any]):
 
     def _repr_html_(self) -> str:
         return schema_html(self)
-
-
-def snake_case(name: str) -> str:
-    """`batchSize` → `batch_size`."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
 
 
 def allowed_values(parameter: dict[str, Any]) -> str:
