@@ -110,7 +110,11 @@ def plot_runs(curves: Mapping[str, Sequence[float]], measure: str, ax: Any) -> A
 def _over_epochs(ax: Any, measure: str) -> Any:
     ax.set_xlabel("epoch")
     ax.set_ylabel(measure.replace("_", " "))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    from matplotlib.ticker import MaxNLocator
+
+    # There is no half epoch; an axis that is given with another scale keeps it.
+    if isinstance(locator := ax.xaxis.get_major_locator(), MaxNLocator):
+        locator.set_params(integer=True)
     ax.grid(alpha=0.25)
     if len(ax.lines) > 1:
         ax.legend(frameon=False)

@@ -36,6 +36,8 @@ def test_it_draws_where_it_is_told_to(trained: maquette.Model) -> None:
     assert trained.plot(ax=left) is left
     assert trained.plot("accuracy", ax=right) is right
     assert right.get_ylabel() == "accuracy"
+    left.set_xscale("log")
+    trained.plot(ax=left)
     assert len(pyplot.get_fignums()) == 1
 
 
