@@ -80,11 +80,16 @@ test-python: lib python-environment
 
 test-examples: lib python-environment
 	@mkdir -p $(BUILD)
-	$(CC) -std=c99 -Wall -Wextra -pedantic -Werror -O2 -Iinclude examples/c/digits.c \
-		-L$(BUILD) -lmaquette -Wl,-rpath,$(CURDIR)/$(BUILD) -lm -o $(BUILD)/digits-c
+	for example in digits clustering; do \
+		$(CC) -std=c99 -Wall -Wextra -pedantic -Werror -O2 -Iinclude examples/c/$$example.c -L$(BUILD) -lmaquette \
+			-Wl,-rpath,$(CURDIR)/$(BUILD) -lm -o $(BUILD)/$$example-c || exit 1; \
+	done
 	swift build --configuration release --package-path examples/swift
-	tools/compare-examples.sh $(BUILD)/digits-c "$(VENV)/bin/python examples/python/digits.py" \
-		examples/swift/.build/release/digits
+	tools/compare-examples.sh "test accuracy: " 94 100 $(BUILD)/digits-c \
+		"$(VENV)/bin/python examples/python/digits.py" examples/swift/.build/release/digits
+	tools/compare-examples.sh "test error: " 150 260 \
+		"$(VENV)/bin/python examples/python/regression.py" examples/swift/.build/release/penguins
+	tools/compare-examples.sh "purity: " 95 100 $(BUILD)/clustering-c
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
 	Tests/sanitize.sh

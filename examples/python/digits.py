@@ -22,6 +22,12 @@ import maquette
 HERE = Path(__file__).resolve()
 DATA = HERE.parents[1] / "data" / "digits.csv"
 STORE = "sqlite:build/digits.db"
+OTHERS = (
+    ("confusion.py", "digits that are mistaken for others, by batch prediction"),
+    ("regression.py", "what does a penguin weigh?"),
+    ("clustering.py", "digits without their labels, in groups that look alike"),
+    ("embedding.py", "digits on a map, drawn into a picture"),
+)
 
 
 def read_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -47,16 +53,6 @@ def fingerprint(confidences: np.ndarray) -> str:
 def headline(text: str) -> None:
     bold = "\033[1m{}\033[0m" if sys.stdout.isatty() else "{}"
     print(f"\n{bold.format(text)}", flush=True)
-
-
-def show_confusion(predicted: np.ndarray, true: np.ndarray) -> None:
-    """How often each digit was taken for which: rows are the digits, columns the answers."""
-    counts = np.zeros((10, 10), int)
-    np.add.at(counts, (true, predicted), 1)
-    print("         answer")
-    print("  digit " + "".join(f"{digit:4}" for digit in range(10)))
-    for digit, row in enumerate(counts):
-        print(f"      {digit} " + "".join(f"{count or '·':>4}" for count in row))
 
 
 def picture(row: np.ndarray) -> list[str]:
@@ -104,7 +100,8 @@ def main(location: str) -> int:
         predicted = np.array(model.labels, int)[confidences.argmax(axis=1)]
         print(f"{len(X_test)} predictions, {took}")
         print(f"test accuracy: {100 * np.mean(predicted == y_test):.2f} %\n")
-        show_confusion(predicted, y_test)
+        # How often each digit was taken for which: rows are the digits, columns the answers.
+        print(maquette.ConfusionMatrix(y_test, predicted))
         headline("A few of them")
         wrong = np.flatnonzero(predicted != y_test)[:2]
         right = np.flatnonzero(predicted == y_test)[: 4 - len(wrong)]
@@ -143,8 +140,12 @@ def seconds_since(start: float) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # a terminal without “ or · shows a question mark
+    sys.stdout.reconfigure(errors="replace")  # a terminal without “ shows a question mark
     arguments = sys.argv[1:]
     if arguments[:1] == ["--predict-again"]:
         sys.exit(predict_again(arguments[1]))
-    sys.exit(main(arguments[0] if arguments else STORE))
+    status = main(arguments[0] if arguments else STORE)
+    if not status:
+        headline("What else there is, in examples/python")
+        print("\n".join(f"{name:<14} {what}" for name, what in OTHERS))
+    sys.exit(status)

@@ -1,10 +1,13 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let maquette = Target.Dependency.product(name: "Maquette", package: "maquette")
+
 let package = Package(
-  name: "digits",
+  name: "examples",
   dependencies: [.package(name: "maquette", path: "../..")],
   targets: [
-    .executableTarget(name: "digits", dependencies: [.product(name: "Maquette", package: "maquette")])
+    .executableTarget(name: "digits", dependencies: [maquette]),
+    .executableTarget(name: "penguins", dependencies: [maquette]),
   ]
 )

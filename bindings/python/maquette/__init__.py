@@ -57,6 +57,8 @@ from ._log import build_info, set_log, set_threads, threads, version
 from ._metrics import ConfusionMatrix, Score
 from ._models import Model, kinds, schema
 from ._prediction import ClusterPrediction, Prediction, Predictor
+from ._scatter import Scatter
+from ._schema import Schema
 from ._store import Store
 from ._streams import Queue, Stream, Subscription
 from ._training import TrainingStatus, TrainingStream
@@ -108,6 +110,8 @@ __all__ = [
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
+    "Scatter",
+    "Schema",
     "Score",
     "Selection",
     "Store",

@@ -20,6 +20,7 @@ from ._progress import Progress
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Stream, Subscription
 from ._text import owned_text, utf8
+from ._views import batch_html, predictions_html
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -71,6 +72,15 @@ class BatchStatus(dict[str, Any]):
         """Whether the run is over, or none has begun."""
         return self.status not in RUNNING
 
+    @property
+    def summary(self) -> str:
+        """One line: `running 3/20`."""
+        count = "" if self.total is None else f" {self.count or 0}/{self.total}"
+        return f"{self.status}{count}" + (f": {self.error}" if self.error else "")
+
+    def __repr__(self) -> str:
+        return f"<BatchStatus {self.summary}>"
+
 
 class BatchStream(Stream[BatchStatus]):
     """The stream of a batch prediction's status.
@@ -82,6 +92,9 @@ class BatchStream(Stream[BatchStatus]):
     def __init__(self, batch: BatchPrediction, handle: Any) -> None:
         super().__init__(batch, handle, "status", BatchStatus)
         self._batch = batch
+
+    def _shown_value(self) -> str:
+        return self.value.summary
 
     def _is_over(self, value: BatchStatus) -> bool:
         return value.is_final and not self._batch.is_running
@@ -142,7 +155,7 @@ class BatchPrediction(Owner):
             seen += 1
             if seen == 1:
                 return  # how it was before this run
-            display.show(status)
+            display(status)
             if display.over and subscription:
                 subscription[0].unsubscribe()
 
@@ -235,6 +248,12 @@ class BatchPrediction(Owner):
         state = f"running, {status.count or 0}/{status.total}" if status.status == "running" else status.status
         return f"<BatchPrediction {self.name}: {state}, {count} predictions in {self.store.location}>"
 
+    def _title(self) -> str:
+        return f"BatchPrediction {self.name}"
+
+    def _repr_html_(self) -> str:
+        return batch_html(self)
+
 
 def _cancel(handle: c_void_p, error: Any) -> Any:
     """`maquette_batch_prediction_cancel` with the error that others have."""
@@ -307,6 +326,9 @@ class Predictions:
         what = "labels" if self.labels is not None else "clusters"
         return f"<Predictions: {len(self)} of {len(self.classes)} {what}>"
 
+    def _repr_html_(self) -> str:
+        return predictions_html(self)
+
 
 def _address(array: Array) -> c_void_p:
     return c_void_p(array.__array_interface__["data"][0])
@@ -337,25 +359,18 @@ def _targets(handle: c_void_p) -> Floats | None:
 class BatchProgress(Progress):
     """Shows the statuses of one run."""
 
-    def show(self, status: BatchStatus) -> None:
-        if self.over:
-            return
+    WORDS = ("predicted", "predicting", "instances")
+
+    def _show(self, status: BatchStatus) -> None:
         match status.status:
             case "start":
                 self._start = time.monotonic()
             case "running":
-                self._step(status.count or 0, status.total or 0)
+                self._display.show(status.count or 0, status.total or 0, status)
             case "success":
+                self._display.complete(status.total or 0, status.total or 0, status)
                 self._end(f"predicted {status.total} instances in {time.monotonic() - self._start:.2f} s")
             case "cancelled":
                 self._end("the batch prediction was cancelled")
             case "error":
                 self._end(f"the batch prediction failed: {status.error}")
-
-    def _step(self, count: int, total: int) -> None:
-        line = f"predicted {count:>{len(str(total))}}/{total}"
-        if self._live:
-            self._rewrite(f"{line}  {self._drawn(count / total if total else 1.0, 24)}")
-        elif not self._shown_epoch or count == total or count >= self._shown_epoch + max(1, total // 10):
-            self._shown_epoch = count
-            self._write(line + "\n")

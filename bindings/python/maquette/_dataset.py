@@ -17,11 +17,15 @@ from ._library import Matrix, library
 from ._store import Store
 from ._streams import Stream
 from ._text import owned_text, to_json, utf8
+from ._views import dataset_html, page_html
 
 Instance = dict[str, Any]
 
 #: Instances a page holds at the most.
 PAGE = 200
+
+#: Features of a dataset whose labels are still counted to be shown: what is read in a few milliseconds.
+MANY_VALUES = 2_000_000
 
 
 class Page(list[Instance]):
@@ -32,6 +36,17 @@ class Page(list[Instance]):
         self.total: int = page["total"]
         self.limit: int = page["limit"]
         self.skip: int = page["skip"]
+
+    def __repr__(self) -> str:
+        return f"<Page: {self._state()}>"
+
+    def _repr_html_(self) -> str:
+        return page_html(self)
+
+    def _state(self) -> str:
+        if not self:
+            return f"none of {self.total} instances"
+        return f"instances {self.skip + 1} to {self.skip + len(self)} of {self.total}"
 
 
 class Dataset(Owner):
@@ -203,7 +218,7 @@ class Dataset(Owner):
     @property
     def counts(self) -> Stream[int]:
         """The stream of the number of instances."""
-        return Stream(self, self._stream_handle(library.maquette_dataset_counts), "counts")
+        return Stream(self, self._stream_handle(library.maquette_dataset_counts), "counts", is_small=True)
 
     @property
     def changes(self) -> Stream[list[dict[str, Any]]]:
@@ -214,9 +229,37 @@ class Dataset(Owner):
         if self.closed:
             return f"<Dataset {self.name} (closed)>"
         try:
-            return f"<Dataset {self.name}: {self.count()} instances in {self.store.location}>"
+            return f"<Dataset {self.name}: {self._state(self.count(), self._label_counts())}>"
         except MaquetteError as error:
             return f"<Dataset {self.name}: {error}>"
+
+    def _repr_html_(self) -> str:
+        return dataset_html(self)
+
+    def _title(self) -> str:
+        return f"Dataset {self.name}"
+
+    def _state(self, count: int, counted: dict[str, int] | None) -> str:
+        different = 0 if counted is None else len(counted)
+        labels = f", {different} label{'' if different == 1 else 's'}," if different else ""
+        return f"{count} instance{'' if count == 1 else 's'}{labels} in {self.store.location}"
+
+    def _label_counts(self) -> dict[str, int] | None:
+        """How often there is each label; None where there are numbers, or too many rows to be read just to be shown."""
+        first = self.find(limit=1, select=["x", "y"])
+        features = first[0].get("x") if first else None
+        if (
+            not isinstance(features, list)
+            or not isinstance(first[0].get("y", ""), str | None)
+            or first.total * max(len(features), 1) > MANY_VALUES
+        ):
+            return None
+        try:
+            _, codes, labels = self.to_arrays()
+        except MaquetteError:
+            return None  # rows of different lengths, say: they can be shown nevertheless
+        counts = numpy.bincount(codes[codes >= 0], minlength=len(labels)).tolist()
+        return dict(zip(labels, counts, strict=True))
 
     def _document(self, function: Any, *arguments: Any) -> Instance:
         document: Instance = self._json(function, *arguments)

@@ -52,6 +52,10 @@ class Owner:
     ) -> None:
         self.close()
 
+    def _title(self) -> str:
+        """What it is called where its state is told."""
+        return type(self).__name__
+
     def _closed_error(self) -> BadHandleError:
         return BadHandleError(f"this {type(self).__name__} is closed")
 

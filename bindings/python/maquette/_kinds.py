@@ -8,14 +8,28 @@ from typing import Any
 import numpy
 import numpy.typing
 
-from ._arrays import Array, Features, Floats, array_of_numbers, matrix_of, readable, rows_of_numbers
+from ._arrays import Array, Features, Floats, Labels, array_of_numbers, matrix_of, readable, rows_of_numbers
+from ._errors import BadShapeError
 from ._library import library
 from ._models import Model
+from ._scatter import Scatter
 
 Ids = numpy.typing.NDArray[numpy.int64]
 
 
-class MLPClassifier(Model):
+class NetworkModel(Model):
+    """What the neural networks share: a training that goes on for epochs."""
+
+    def plot(self, measure: str = "loss", ax: Any = None) -> Any:
+        """Draws a measure over the epochs of the last training, with matplotlib; returns the axes.
+
+        >>> model.plot()                          # the loss, with that on the validation rows
+        >>> model.plot("accuracy", ax=axes)
+        """
+        return self.training.plot(measure, ax)
+
+
+class MLPClassifier(NetworkModel):
     """A neural network of fully connected layers that tells classes apart.
 
     >>> model = MLPClassifier(layers=[64, 32], epochs=20).fit(X, y)
@@ -44,7 +58,7 @@ class MLPClassifier(Model):
         super().__init__(self.kind, **parameters)
 
 
-class MLPRegressor(Model):
+class MLPRegressor(NetworkModel):
     """A neural network of fully connected layers that predicts numbers.
 
     >>> model = MLPRegressor(units=[64, 32], epochs=20).fit(X, y)    # y: (rows,) or (rows, targets)
@@ -170,6 +184,22 @@ class KMeans(Model):
         """The sum of the squared distances of the training rows to their centers."""
         return float(self.attribute("inertia")[0, 0])
 
+    def plot(self, X: Features, ax: Any = None) -> Any:
+        """Draws rows in the colours of their clusters, with matplotlib, and the centers as crosses; returns the axes.
+
+        Rows of more than two features are drawn along the two directions in which they vary most.
+        """
+        rows = rows_of_numbers(X, "X")
+        if rows.shape[1] < 2:
+            raise BadShapeError("a picture needs rows of two features at least", "X")
+        clusters, places, centers = self.predict(rows), rows, self.centers
+        if rows.shape[1] != 2:
+            with PCA(n_components=2).fit(rows) as directions:
+                places, centers = directions.predict(rows), directions.predict(centers)
+        ax = Scatter(places, clusters).plot(ax)
+        ax.scatter(centers[:, 0], centers[:, 1], marker="X", s=90, color="black", edgecolors="white", linewidths=1.2)
+        return ax
+
 
 class PCA(Model):
     """Projects rows onto the few directions along which they vary most.
@@ -205,12 +235,29 @@ class PCA(Model):
     @property
     def explained_variance(self) -> Floats:
         """The variance along each direction."""
-        return self.attribute("explainedVariance")[0]
+        variances: Floats = self.attribute("explainedVariance")[0]
+        return variances
 
     @property
     def explained_variance_ratio(self) -> Floats:
         """The share of all variance along each direction."""
-        return self.attribute("explainedVarianceRatio")[0]
+        ratios: Floats = self.attribute("explainedVarianceRatio")[0]
+        return ratios
+
+    def plot(self, X: Features, labels: Labels | None = None, ax: Any = None) -> Any:
+        """Draws rows along the first two directions, in the colours of their labels, with matplotlib; returns the axes.
+
+        >>> model.plot(X, y)
+        """
+        scores = self.predict(rows_of_numbers(X, "X"))
+        if scores.shape[1] < 2:
+            raise BadShapeError("a picture needs two components, but this model has one", "n_components")
+        ax = Scatter(scores[:, :2], labels).plot(ax)
+        for number, (axis, share) in enumerate(
+            zip((ax.xaxis, ax.yaxis), self.explained_variance_ratio, strict=False), 1
+        ):
+            axis.set_label_text(f"component {number} ({share:.1%} of the variance)")
+        return ax
 
 
 class UMAP(Model):
@@ -242,3 +289,10 @@ class UMAP(Model):
     def embedding(self) -> Floats:
         """Where the training rows are, (rows, components)."""
         return self.attribute("embedding")
+
+    def plot(self, labels: Labels | None = None, ax: Any = None) -> Any:
+        """Draws the training rows where they are, in the colours of their labels, with matplotlib; returns the axes.
+
+        >>> model.plot(y)
+        """
+        return Scatter(self.embedding, labels).plot(ax)

@@ -13,8 +13,10 @@ from ._arrays import Labels, LabelStrings, label_list
 from ._errors import call
 from ._handles import Owner
 from ._library import library
+from ._plots import plot_matrix
 from ._streams import Stream
 from ._text import owned_text
+from ._views import confusion_html, confusion_text, in_order
 
 if TYPE_CHECKING:
     from ._batch import BatchPrediction
@@ -153,7 +155,18 @@ class ConfusionMatrix(Owner):
         accuracy = "" if figures["accuracy"] is None else f", accuracy {figures['accuracy']:.1%}"
         return f"<ConfusionMatrix of {len(figures['labels'])} labels, {figures['total']} rows{accuracy}>"
 
+    def __str__(self) -> str:
+        """The matrix as a table of text."""
+        return confusion_text(self)
+
+    def _repr_html_(self) -> str:
+        return confusion_html(self)
+
+    def plot(self, normalize: bool = False, ax: Any = None) -> Any:
+        """Draws it with matplotlib; returns the axes. With `normalize`, shares of the true label's rows are written."""
+        labels, counts = in_order(self.labels, self.matrix)
+        return plot_matrix(counts, labels, normalize, ax)
+
 
 def _score(figures: dict[str, Any]) -> Score:
     return Score(figures["precision"], figures["recall"], figures["f1"], figures["support"])
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -30,13 +29,27 @@ from ._errors import (
 from ._handles import Owner
 from ._labels import LabelMemory
 from ._library import Matrix, library
-from ._prediction import ALL, NO_LABEL, ClusterPrediction, Prediction, Predictor, Slot, _predict, make_predictor, predict_matrix, predicted_slot
+from ._prediction import (
+    ALL,
+    NO_LABEL,
+    ClusterPrediction,
+    Prediction,
+    Predictor,
+    Slot,
+    _predict,
+    make_predictor,
+    predict_matrix,
+    predicted_slot,
+)
 from ._progress import Progress
+from ._schema import Schema
 from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
-from ._text import fetch_json, owned_text, to_json, utf8
+from ._svg import shortened
+from ._text import fetch_json, owned_text, snake_case, to_json, utf8
 from ._training import TrainingStatus, TrainingStream
+from ._views import model_html
 
 Self = TypeVar("Self", bound="Model")
 
@@ -54,15 +67,9 @@ def kinds() -> list[str]:
     return found
 
 
-def schema(kind: str) -> dict[str, Any]:
-    """The parameters of a kind: names, types, ranges, defaults and a sentence about each."""
-    found: dict[str, Any] = fetch_json(library.maquette_model_schema, utf8(kind, "kind"))
-    return found
-
-
-def snake_case(name: str) -> str:
-    """`batchSize` → `batch_size`."""
-    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)
+def schema(kind: str) -> Schema:
+    """The parameters of a kind: names, types, ranges, defaults and a sentence about each; printed, it is a table."""
+    return Schema(fetch_json(library.maquette_model_schema, utf8(kind, "kind")))
 
 
 def parameter_attribute(parameter: dict[str, Any]) -> property:
@@ -104,12 +111,13 @@ class Model(Owner):
     task: ClassVar[str] = ""
     #: The names of the parameters in Python, with Maquette's.
     _names: ClassVar[dict[str, str]] = {}
+    _description: ClassVar[Schema] = Schema()
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if "kind" in cls.__dict__:
             cls._names = {}
-            description = schema(cls.kind)
+            cls._description = description = schema(cls.kind)
             cls.task = description["task"]
             for parameter in description["parameters"]:
                 name = snake_case(parameter["name"])
@@ -157,7 +165,7 @@ class Model(Owner):
             utf8(self._names.get(name, name), "name"),
             byref(handle),
         )
-        return Stream(self, handle, name)
+        return Stream(self, handle, name, is_small=True)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -457,9 +465,7 @@ class Model(Owner):
         """What else the training has found out, as a matrix: `centers`, `components`, …"""
         encoded = utf8(name, "name")
         while True:
-            shape = Matrix(struct_size=sizeof(Matrix))
-            self._call(library.maquette_model_attribute, encoded, byref(shape))
-            found = numpy.empty((shape.rows, shape.cols), numpy.float32)
+            found = numpy.empty(self._attribute_shape(name), numpy.float32)
             if not found.size:
                 return found
             try:
@@ -467,6 +473,11 @@ class Model(Owner):
             except BadShapeError:
                 continue  # it has been trained anew between the two calls
             return found
+
+    def _attribute_shape(self, name: str) -> tuple[int, int]:
+        shape = Matrix(struct_size=sizeof(Matrix))
+        self._call(library.maquette_model_attribute, utf8(name, "name"), byref(shape))
+        return shape.rows, shape.cols
 
     # Saving and loading
 
@@ -493,9 +504,24 @@ class Model(Owner):
     def __repr__(self) -> str:
         if self.closed:
             return f"<{type(self).__name__} (closed)>"
-        name = f"Model {self.kind}" if type(self).__name__ == "Model" else type(self).__name__
-        parameters = " ".join(f"{key}={json.dumps(value)}" for key, value in self.parameters.items())
-        return f"<{name} {parameters}: {self._state()}>"
+        try:
+            usual = {
+                snake_case(parameter["name"]): parameter["default"] for parameter in self._description["parameters"]
+            }
+            changed = [
+                f" {key}={shortened(json.dumps(value, ensure_ascii=False), 60)}"
+                for key, value in self.parameters.items()
+                if value != usual[key]
+            ]
+            return f"<{self._title()}{''.join(changed)}: {self._state()}>"
+        except BadHandleError:  # closed by another thread meanwhile
+            return f"<{type(self).__name__} (closed)>"
+
+    def _repr_html_(self) -> str:
+        return model_html(self)
+
+    def _title(self) -> str:
+        return f"Model {self.kind}" if type(self).__name__ == "Model" else type(self).__name__
 
     def _state(self) -> str:
         status = self.training.value
@@ -510,13 +536,29 @@ class Model(Owner):
                 how = "the last training was cancelled, "
             case _:
                 how = ""
-        if not self.is_trained:
+        try:
+            found = [_counted(self._feature_count(), "feature"), _counted(self._output_count(), OUTPUTS[self.task])]
+            found += self._findings()
+        except NotTrainedError:
             return how + "not trained"
-        count = self._output_count()
-        accuracy = status.accuracy_val if status.accuracy_val is not None else status.accuracy
-        score = f", accuracy {accuracy:.1%}" if accuracy is not None and status.status == "success" else ""
-        verb = "loaded" if status.status == "loaded" else "trained"
-        return f"{how}{verb}, {count} {OUTPUTS[self.task]}{'' if count == 1 else 's'}{score}"
+        if status.status == "success":
+            # The loss, which says little to people, only where there is nothing better.
+            said = [figure for figure in status.figures() if "loss" not in figure] or status.figures()
+            found += said[-1:]
+        return f"{how}{'loaded' if status.status == 'loaded' else 'trained'}, {', '.join(found)}"
+
+    def _findings(self) -> list[str]:
+        """What the training has found out, in a few words."""
+        found = []
+        for name in self.attributes:
+            match name:
+                case "inertia":
+                    found.append(f"inertia {self.attribute(name)[0, 0]:.4g}")
+                case "explainedVarianceRatio":
+                    found.append(f"{self.attribute(name).sum():.1%} of the variance")
+                case "embedding":
+                    found.append(f"{self._attribute_shape(name)[0]} rows")
+        return found
 
     def _json(self, function: Any, *arguments: Any) -> Any:
         pointer = c_void_p()
@@ -529,6 +571,10 @@ class Model(Owner):
 
 #: What a prediction has a number for.
 OUTPUTS = {"classification": "label", "regression": "target", "clustering": "cluster", "projection": "component"}
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _output(progress: bool | TextIO) -> TextIO | None:

@@ -16,6 +16,7 @@ import numpy
 from ._arrays import DTYPES, Array, Floats, array_of_numbers, matrix_of, output_for, readable
 from ._errors import BAD_SHAPE, BadShapeError, failure
 from ._library import Matrix, library
+from ._views import cluster_prediction_html, prediction_html
 
 if TYPE_CHECKING:
     from ._models import Model
@@ -28,6 +29,9 @@ _predict.restype = c_int32
 
 #: The label of a row that belongs to none: all its confidences are 0.
 NO_LABEL = "none"
+
+#: Confidences in a line for people.
+SHOWN = 5
 
 #: `row[:]`, made once.
 ALL = slice(None)
@@ -46,6 +50,14 @@ class Prediction(NamedTuple):
         """That of the label."""
         return self.confidences[self.label]
 
+    def __repr__(self) -> str:
+        likely = sorted(self.confidences.items(), key=lambda item: -item[1])
+        shown = ", ".join(f"{label!r}: {confidence:.3g}" for label, confidence in likely[:SHOWN])
+        return f"Prediction(label={self.label!r}, confidences={{{shown}{', …' if len(likely) > SHOWN else ''}}})"
+
+    def _repr_html_(self) -> str:
+        return prediction_html(self)
+
 
 class ClusterPrediction(NamedTuple):
     """What a clustering says of one row."""
@@ -54,6 +66,14 @@ class ClusterPrediction(NamedTuple):
     cluster: int
     #: For each cluster, the less the farther its center; they sum up to 1.
     confidences: list[float]
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{confidence:.3g}" for confidence in self.confidences[:SHOWN])
+        more = ", …" if len(self.confidences) > SHOWN else ""
+        return f"ClusterPrediction(cluster={self.cluster}, confidences=[{shown}{more}])"
+
+    def _repr_html_(self) -> str:
+        return cluster_prediction_html(self)
 
 
 #: Gives the confidences of one row, in an array that the next call overwrites; see `Model.predictor`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 import weakref
@@ -11,9 +12,10 @@ from ctypes import byref, c_int32, c_void_p, sizeof
 from typing import Any, Generic, TypeVar
 
 from ._callbacks import Receiver, event_value
-from ._errors import BadHandleError, ClosedError, WaitTimeoutError, call, failure
+from ._errors import BadHandleError, ClosedError, MaquetteError, WaitTimeoutError, call, failure
 from ._handles import Owner
 from ._library import NO_DESTROY_FUNCTION, NO_EVENT_FUNCTION, Event, library
+from ._svg import shortened
 from ._text import fetch_json, to_json
 
 Value = TypeVar("Value")
@@ -35,10 +37,19 @@ class Stream(Generic[Value]):
     >>> async for status in model.training: ...   # or in an event loop
     """
 
-    def __init__(self, owner: Owner, handle: c_void_p, name: str, convert: Callable[[Any], Any] = unchanged) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        handle: c_void_p,
+        name: str,
+        convert: Callable[[Any], Any] = unchanged,
+        *,
+        is_small: bool = False,
+    ) -> None:
         self._owner = owner  # keeps the handle good
         self._handle = handle
         self._convert = convert
+        self._is_small = is_small
         self.name = name
 
     @property
@@ -78,7 +89,15 @@ class Stream(Generic[Value]):
         return Queue(self, until_over=True)
 
     def __repr__(self) -> str:
-        return f"<Stream {self.name} of {self._owner!r}>"
+        try:
+            shown = self._shown_value()
+        except MaquetteError as error:
+            shown = str(error)
+        return f"<{type(self).__name__} {self.name} of {self._owner._title()}{shown and ': '}{shown}>"
+
+    def _shown_value(self) -> str:
+        """The value, for people; nothing where it may be as large as a dataset, or where there is none."""
+        return shortened(json.dumps(self.value, ensure_ascii=False), 60) if self._is_small else ""
 
     def _guarded(self, function: Callable[..., Any], *arguments: Any) -> Any:
         try:
@@ -124,7 +143,8 @@ class Subscription:
 
     def __repr__(self) -> str:
         state = "active" if self.active else "ended"
-        return f"<Subscription to {self._stream.name}: {state}>"
+        left_out = f", {self.dropped} values left out" if self.dropped else ""
+        return f"<Subscription to {self._stream.name}: {state}{left_out}>"
 
 
 class Queue(Generic[Value]):
@@ -253,7 +273,9 @@ class Queue(Generic[Value]):
         return value
 
     def __repr__(self) -> str:
-        return f"<Queue of {self._stream.name}>"
+        state = f"event {self.sequence}" if self._finalizer.alive else "closed"
+        left_out = f", {self.dropped} left out before it" if self.dropped else ""
+        return f"<Queue of {self._stream.name}: {state}{left_out}>"
 
 
 def _set(ready: asyncio.Future[None]) -> None:

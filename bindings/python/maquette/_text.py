@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from ctypes import byref, c_void_p, string_at
 from typing import Any
 
@@ -61,3 +62,8 @@ def fetch_text(function: Any, *arguments: Any) -> str:
 
 def fetch_json(function: Any, *arguments: Any) -> Any:
     return json.loads(fetch_text(function, *arguments))
+
+
+def snake_case(name: str) -> str:
+    """`batchSize` → `batch_size`."""
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), name)

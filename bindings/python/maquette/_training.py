@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._arrays import Floats
+from ._plots import plot_curves
 from ._streams import Stream
+from ._views import status_html, stream_html
 
 if TYPE_CHECKING:
     from ._models import Model
 
 RUNNING = ("start", "epoch", "loading")
+
+#: What a training measures: the names in Python, with those in a status.
+MEASURES = {
+    "loss": "loss",
+    "accuracy": "accuracy",
+    "mean_absolute_error": "meanAbsoluteError",
+}
+#: What is added to a name where it is measured on the validation rows.
+VALIDATION = (("", ""), ("_val", "Val"))
 
 
 class TrainingStatus(dict[str, Any]):
@@ -77,6 +88,36 @@ class TrainingStatus(dict[str, Any]):
         return self._figure("meanAbsoluteErrorVal")
 
     @property
+    def curves(self) -> dict[str, list[float]]:
+        """With "success": the figures of every epoch, `{"loss": […], "loss_val": […], …}`; else nothing."""
+        named = {name + ending: key + suffix for name, key in MEASURES.items() for ending, suffix in VALIDATION}
+        return {name: self.data[key] for name, key in named.items() if isinstance(self.data.get(key), list)}
+
+    def figures(self, accuracy: str = "accuracy", validation: str = "validation ") -> list[str]:
+        """The last figures for people: `["loss 0.4100", "accuracy 88.0%", …]`."""
+        named = (
+            ("loss", self.loss, ".4f"),
+            (accuracy, self.accuracy, ".1%"),
+            (f"{validation}loss", self.loss_val, ".4f"),
+            (f"{validation}{accuracy}", self.accuracy_val, ".1%"),
+            ("error", self.mean_absolute_error, ".4g"),
+            (f"{validation}error", self.mean_absolute_error_val, ".4g"),
+        )
+        return [f"{name} {figure:{form}}" for name, figure, form in named if isinstance(figure, int | float)]
+
+    @property
+    def summary(self) -> str:
+        """One line: `epoch 3/20: loss 0.4100, accuracy 88.0%`."""
+        text = self.status
+        if self.epoch is not None:
+            place = f"{self.epoch}" if self.epochs is None else f"{self.epoch}/{self.epochs}"
+            text = f"epoch {place}" if self.status == "epoch" else f"{self.status} after epoch {place}"
+        elif self.curves:
+            text += f" after {max(map(len, self.curves.values()))} epochs"
+        said = self.figures() if self.error is None else [self.error]
+        return f"{text}: {', '.join(said)}" if said else text
+
+    @property
     def error(self) -> str | None:
         """What went wrong, after `status` "error"."""
         return self.data.get("error")
@@ -85,6 +126,19 @@ class TrainingStatus(dict[str, Any]):
     def is_final(self) -> bool:
         """Whether the training is over, or none has begun."""
         return self.status not in RUNNING
+
+    def plot(self, measure: str = "loss", ax: Any = None) -> Any:
+        """Draws a measure over the epochs of the training that has ended, with matplotlib; returns the axes.
+
+        >>> model.training.value.plot("accuracy")
+        """
+        return plot_curves(self.curves, measure, ax, self.summary)
+
+    def __repr__(self) -> str:
+        return f"<TrainingStatus {self.summary}>"
+
+    def _repr_html_(self) -> str:
+        return status_html(self)
 
 
 class TrainingStream(Stream[TrainingStatus]):
@@ -96,6 +150,20 @@ class TrainingStream(Stream[TrainingStatus]):
     def __init__(self, model: Model, handle: Any) -> None:
         super().__init__(model, handle, "training", TrainingStatus)
         self._model = model
+
+    def plot(self, measure: str = "loss", ax: Any = None) -> Any:
+        """Draws a measure over the epochs of the training that has ended, with matplotlib; returns the axes.
+
+        >>> model.training.plot()                 # the loss, with that on the validation rows
+        >>> model.training.plot("accuracy", ax=axes)
+        """
+        return self.value.plot(measure, ax)
+
+    def _shown_value(self) -> str:
+        return self.value.summary
+
+    def _repr_html_(self) -> str:
+        return stream_html(self)
 
     def _is_over(self, value: TrainingStatus) -> bool:
         return value.is_final and not self._model.is_training

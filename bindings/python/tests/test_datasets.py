@@ -225,7 +225,7 @@ def test_a_store_or_dataset_says_what_it_is(tmp_path: Path, blobs) -> None:
     with maquette.Store() as store, store.dataset("points") as dataset:
         dataset.append(*blobs)
         assert repr(store) == "<Store memory:>"
-        assert repr(dataset) == "<Dataset points: 60 instances in memory:>"
+        assert repr(dataset) == "<Dataset points: 60 instances, 3 labels, in memory:>"
         dataset.close()
         assert repr(dataset) == "<Dataset points (closed)>"
     assert repr(store) == "<Store memory: (closed)>"

@@ -147,7 +147,7 @@ def test_a_class_of_one_s_own_can_have_a_kind() -> None:
 
     with Nearest() as model:
         assert model.k == 1
-        assert repr(model).startswith("<Nearest k=1")
+        assert repr(model).startswith("<Nearest k=1: ")
 
 
 # Training
@@ -604,7 +604,7 @@ def test_a_loaded_model_gives_the_same_bits(store: maquette.Store, kind: str, di
         if model.task == "classification":
             assert other.labels == model.labels
             assert other.predict(digits.X_test[0]) == model.predict(digits.X_test[0])
-            assert "loaded, 10 labels" in repr(other)
+            assert "loaded, 64 features, 10 labels" in repr(other)
 
 
 def test_the_latest_of_a_name_is_loaded_and_any_by_its_id(store: maquette.Store, blobs) -> None:
@@ -705,19 +705,3 @@ def test_closing_during_calls_of_other_threads(digits: Digits) -> None:
                     return
 
         in_threads(5, use)
-
-
-def test_a_model_says_how_it_is(digits: Digits, blobs) -> None:
-    with maquette.MLPClassifier(layers=[8], epochs=2, seed=1) as model:
-        assert repr(model).startswith("<MLPClassifier layers=[8] epochs=2 batch_size=8 validation_split=0.2")
-        assert repr(model).endswith(": not trained>")
-        model.fit(*blobs)
-        assert "trained, 3 labels, accuracy" in repr(model)
-    with maquette.Model("knn-classifier") as model:
-        assert repr(model).startswith("<Model knn-classifier k=3")
-
-
-def test_a_model_in_a_training_says_which_epoch_it_is_in(endless: maquette.Model) -> None:
-    assert f"/{ENDLESS}>" in repr(endless)
-    assert "training, epoch" in repr(endless)
-    assert repr(endless.training).startswith("<Stream training of <MLPClassifier")

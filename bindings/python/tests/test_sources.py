@@ -62,7 +62,7 @@ def test_numbers_are_learned_and_predicted_as_numbers(digits: Digits) -> None:
         assert predicted.shape == (len(digits.X_test),)
         assert abs(predicted - digits.y_test).mean() < 0.8
         assert model.predict(digits.X_test[0]) == predicted[0]
-        assert "trained, 1 target" in repr(model)
+        assert "trained, 64 features, 1 target" in repr(model)
         both = numpy.stack([y, -y], axis=1)
         model.fit(X, both)
         assert model.predict(digits.X_test).shape == (len(digits.X_test), 2)
