@@ -45,13 +45,17 @@ import Testing
       ]
     }
     let model = KNNClassifier()
-    try model.train(on: .blocks(items), validatingOn: nil, mode: .fresh)
-    try model.wait()
+    try withTables {
+      try model.train(on: .blocks(items), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
     #expect(model.labels == ["label 0", "label 2"])
     #expect(try model.confidences(of: samples.features) == expected.confidences(of: samples.features))
     let query = try Query(["y": ["$ne": "label 1"]])
-    try model.train(on: .blocks(try dataset.blocks(matching: query)), validatingOn: nil, mode: .fresh)
-    try model.wait()
+    try withTables {
+      try model.train(on: .blocks(try dataset.blocks(matching: query)), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
     #expect(model.labels == ["label 0", "label 2"])
     #expect(try model.confidences(of: samples.features) != expected.confidences(of: samples.features))
   }

@@ -122,12 +122,10 @@ func setting(_ name: String, _ otherwise: Int) -> Int {
   getenv(name).flatMap { Int(String(cString: $0)) } ?? otherwise
 }
 
-private let tables = Mutex(())
-
 /// While `body` runs, blocks of rows are gathered into one table up to this many bytes. The limit is the process's, and
 /// tests run beside each other: each that trains on blocks goes through here.
 func withTables<Result>(of bytes: Int = 256 << 20, _ body: () throws -> Result) throws -> Result {
-  try tables.withLock { _ in
+  try alone {
     let before = TrainingSource.greatestTable
     defer { TrainingSource.greatestTable = before }
     TrainingSource.greatestTable = bytes
