@@ -646,7 +646,8 @@ maquette_status maquette_model_train_source(maquette_model *model, const maquett
  *  @param timeout_ms milliseconds to wait; 0: only look; MAQUETTE_FOREVER.
  *  @param[out] error may be NULL.
  *  @return how the last training ended: OK, E_CANCELLED, or its error, e.g. E_NO_ROWS, E_ONE_LABEL, E_BAD_SHAPE,
- *          E_NOT_FOUND (a row without a label), E_DIVERGED, E_IO. Or E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a
+ *          E_NOT_FOUND (a row without a label), E_NOT_FINITE (also: rows so far apart that no float holds their
+ *          distances), E_DIVERGED, E_IO. Or E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a
  *          callback of this model's training).
  *  Threads: any, any number at once. In a callback: yes, but not in one of this model's training. Since 0.1. */
 maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout_ms, maquette_error **error);
