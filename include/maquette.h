@@ -894,7 +894,8 @@ maquette_status maquette_batch_prediction_predict(maquette_batch_prediction *bat
 maquette_status maquette_batch_prediction_wait(const maquette_batch_prediction *batch, int64_t timeout_ms,
                                                maquette_error **error);
 
-/** Asks the run to end, which it does within one block; does not wait for that. What was stored by then stays.
+/** Asks the run to end, which it does within some milliseconds, or a few rows of a slow model; does not wait for that.
+ *  What was stored by then stays.
  *  @param batch that may be running.
  *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_batch_prediction_cancel(maquette_batch_prediction *batch);
