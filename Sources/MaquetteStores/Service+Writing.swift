@@ -90,7 +90,7 @@ extension Service {
 
   /// Now, but later than anything it must be newer than, so that "the newest" has one answer however coarse or wrong
   /// the clock is.
-  private static func date(_ record: Record, after old: Record?, _ session: any Session) throws(MaquetteError)
+  static func date(_ record: Record, after old: Record?, _ session: any Session) throws(MaquetteError)
     -> Int64
   {
     var date = Timestamp.now().milliseconds
@@ -123,7 +123,7 @@ extension Service {
       name: dataset)
   }
 
-  private static func source(
+  static func source(
     _ record: Record, old: Record? = nil, _ session: any Session
   ) throws(MaquetteError) -> EventSource {
     var counts: [String: Int] = [:]

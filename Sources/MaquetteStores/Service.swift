@@ -29,6 +29,13 @@ public final class Service: Sendable {
     try backend.read(name, body)
   }
 
+  /// Runs `body` as a transaction of which nobody is told, without waiting for the disk: see ``Backend/writeAhead``.
+  func writeAhead(
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Void
+  ) throws(MaquetteError) {
+    try backend.writeAhead(name, committed: { _ in }, body)
+  }
+
   /// Runs `body` as a transaction and hands out the events it returns.
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> (Result, [ServiceEvent])
@@ -62,6 +69,12 @@ public final class Service: Sendable {
     let record = try read { (session) throws(MaquetteError) in try session.record(identifier, .all) }
     guard let record else { throw Self.missing(id) }
     return record.document
+  }
+
+  /// Whether there is a document of that id.
+  package func contains(_ id: String) throws(MaquetteError) -> Bool {
+    guard let identifier = DocumentID(id) else { return false }
+    return try read { (session) throws(MaquetteError) in try session.record(identifier, []) } != nil
   }
 
   /// The document whose `name` is that; of several the one that was created or updated last, nil where there is none.

@@ -24,10 +24,26 @@ protocol Backend: Sendable {
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result
 
+  /// As ``write(_:committed:_:)``, without waiting for the disk: what was written survives the process at once, a loss of
+  /// power only once anything is written that waits.
+  func writeAhead<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result
+
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
 
   /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
   func requirePresence() throws(MaquetteError)
+}
+
+extension Backend {
+  func writeAhead<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try write(service, committed: committed, body)
+  }
 }
 
 /// Tells two states of a service apart.
@@ -110,6 +126,15 @@ protocol Session: AnyObject {
   /// Deletes all records of a dataset, and returns how many there were.
   func clear(_ dataset: String) throws(MaquetteError) -> Int
 
+  /// Adds files; to a folder that is there already, where it has one of that name.
   func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
   func deleteFiles(of id: DocumentID) throws(MaquetteError)
+
+  // MARK: Folders by name
+
+  /// The names of the service's folders that begin so, in the order of names.
+  func folders(beginning prefix: String) throws(MaquetteError) -> [String]
+  /// The files of a folder, in the order they were added.
+  func files(in folder: String) throws(MaquetteError) -> [StoredFile]
+  func delete(folder: String, of id: DocumentID) throws(MaquetteError)
 }

@@ -40,6 +40,12 @@ struct Folder: Sendable {
     self.files = files
   }
 
+  /// A folder of that name with one file; both come from the library itself.
+  init(name: String, _ file: StoredFile) {
+    self.name = name
+    files = [file]
+  }
+
   /// What the document says about its files: `[["model.json", "<folder>/model.json"], …]`.
   var json: JSON {
     .array(files.map { .array([.string($0.name), .string("\(name)/\($0.name)")]) })

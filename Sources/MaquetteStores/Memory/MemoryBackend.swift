@@ -51,8 +51,19 @@ final class MemoryBackend: Backend {
   func requirePresence() {}
 
   func keep(_ folder: Folder, of id: DocumentID, in content: MemoryContent) {
-    content.folders[id, default: []].append(folder.name)
-    files.withLock { $0[folder.name] = MemoryFolder(files: folder.files) }
+    if content.folders[id]?.contains(folder.name) != true {
+      content.folders[id, default: []].append(folder.name)
+    }
+    files.withLock { $0[folder.name, default: MemoryFolder(files: [])].files += folder.files }
+  }
+
+  func files(in folder: String) -> [StoredFile] { files.withLock { $0[folder]?.files } ?? [] }
+
+  func drop(_ folder: String, of id: DocumentID, in content: MemoryContent) {
+    guard let place = content.folders[id]?.firstIndex(of: folder) else { return }
+    content.folders[id]?.remove(at: place)
+    if content.folders[id]?.isEmpty == true { content.folders[id] = nil }
+    files.withLock { $0[folder] = nil }
   }
 
   func dropFiles(of id: DocumentID, in content: MemoryContent) {
@@ -64,7 +75,7 @@ final class MemoryBackend: Backend {
 }
 
 struct MemoryFolder: Sendable {
-  let files: [StoredFile]
+  var files: [StoredFile]
 }
 
 final class MemoryService: Sendable {

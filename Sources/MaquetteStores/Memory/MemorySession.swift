@@ -126,4 +126,12 @@ final class MemorySession: Session {
   func insert(_ folder: Folder, of id: DocumentID) { backend.keep(folder, of: id, in: content) }
 
   func deleteFiles(of id: DocumentID) { backend.dropFiles(of: id, in: content) }
+
+  func folders(beginning prefix: String) -> [String] {
+    content.folders.values.joined().filter { $0.hasPrefix(prefix) }.sorted()
+  }
+
+  func files(in folder: String) -> [StoredFile] { backend.files(in: folder) }
+
+  func delete(folder: String, of id: DocumentID) { backend.drop(folder, of: id, in: content) }
 }

@@ -24,6 +24,9 @@ public struct Query: Sendable {
   /// The members to return; nil returns all. The id always comes along.
   public var select: [String]?
 
+  /// Whether all documents that match come at once, however many.
+  package var isUnlimited = false
+
   var condition = Condition.all([])
 
   /// A field to order by.
@@ -41,6 +44,7 @@ public struct Query: Sendable {
   public init() {}
 
   var pageLimit: Int {
+    if isUnlimited { return Int.max }
     guard let limit else { return Self.defaultLimit }
     return Int(min(limit.magnitude, UInt(Self.largestLimit)))
   }
@@ -66,6 +70,13 @@ public struct Page: Sendable, Equatable {
   public let limit: Int
   public let skip: Int
   public let data: [JSONObject]
+
+  package init(total: Int, limit: Int, skip: Int, data: [JSONObject]) {
+    self.total = total
+    self.limit = limit
+    self.skip = skip
+    self.data = data
+  }
 
   /// `{"total": …, "limit": …, "skip": …, "data": […]}`
   public var json: JSON {

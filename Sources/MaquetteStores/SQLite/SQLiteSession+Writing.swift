@@ -105,4 +105,28 @@ extension SQLiteSession {
     try connection.run(
       "DELETE FROM maquette_files WHERE document = ? AND service = ?", .text(id.text), .text(table.service))
   }
+
+  func folders(beginning prefix: String) throws(MaquetteError) -> [String] {
+    // The primary key begins with the folder's name: no other row is looked at.
+    try connection.rows(
+      """
+      SELECT DISTINCT folder FROM maquette_files
+      WHERE folder >= ?1 AND substr(folder, 1, length(?1)) = ?1 AND folder < ?1 || char(0x10FFFF) AND service = ?2
+      ORDER BY folder
+      """, .text(prefix), .text(table.service)
+    ) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
+  }
+
+  func files(in folder: String) throws(MaquetteError) -> [StoredFile] {
+    try connection.rows(
+      "SELECT name, bytes FROM maquette_files WHERE folder = ? AND service = ? ORDER BY rowid", .text(folder),
+      .text(table.service)
+    ) { (row) throws(MaquetteError) in StoredFile(name: try row.text(0) ?? "", bytes: Array(row.bytes(1))) }
+  }
+
+  func delete(folder: String, of id: DocumentID) throws(MaquetteError) {
+    try connection.run(
+      "DELETE FROM maquette_files WHERE folder = ? AND service = ? AND document = ?", .text(folder),
+      .text(table.service), .text(id.text))
+  }
 }
