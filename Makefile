@@ -24,10 +24,10 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
 .PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
-	test-swift test-c test-python test-examples
+	test-swift test-c test-python test-examples bench-kernels
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: lib python-environment ## learn to read handwritten digits, in Python
 	@$(VENV)/bin/python examples/python/digits.py
@@ -109,11 +109,18 @@ $(VENV)/.complete: bindings/python/pyproject.toml
 # Measuring, formatting, cleaning
 # ----------------------------------------------------------------------------------------------------------------------
 
-bench: lib ## measure side by side with scikit-learn, PyTorch, JAX and ONNX Runtime (downloads them)
+bench: lib ## measure side by side with scikit-learn, PyTorch, JAX, ONNX Runtime, faiss, umap-learn (downloads them)
 	@[ -d $(BUILD)/bench-venv ] || $(PYTHON) -m venv $(BUILD)/bench-venv
 	@$(BUILD)/bench-venv/bin/python -m pip install --quiet --disable-pip-version-check \
 		--requirement benchmarks/requirements.txt --editable bindings/python
 	@MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(BUILD)/bench-venv/bin/python -m benchmarks
+
+# The kernels use vectors of clang's, which comes with Swift.
+bench-kernels: | $(STATIC) ## measure the inner loops alone, beside what the machine can do
+	@clang -O2 -Wall -Wextra -Werror -ISources/CMaquetteKernels/include benchmarks/kernels/kernels.c \
+		Sources/CMaquetteKernels/*.c -L$(STATIC) -lopenblas -lgfortran -lquadmath -lm -lpthread \
+		-o $(BUILD)/bench-kernels
+	@$(BUILD)/bench-kernels
 
 lint: ## check the formatting
 	swift format lint --strict --configuration .swift-format --recursive $(SWIFT_SOURCES)

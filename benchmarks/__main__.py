@@ -1,6 +1,6 @@
 """Runs the benchmarks: a table in Markdown to the standard output, all figures to build/benchmarks/results.json.
 
-    python -m benchmarks [training] [networks] [prediction] [datasets] [batch] [--rounds 5] [--check]
+    python -m benchmarks [training] [networks] [prediction] [datasets] [neighbours] … [--rounds 5] [--check]
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import sys
 from . import machine
 from .sidebyside import WORK, once
 
-NAMES = ["training", "networks", "prediction", "datasets", "batch"]
+NAMES = [
+    "training", "networks", "prediction", "datasets", "batch", "neighbours", "clusters", "components", "embedding",
+]  # fmt: skip
 
 
 def main() -> int:

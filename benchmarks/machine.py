@@ -8,7 +8,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ["numpy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime"]
+PACKAGES = ["numpy", "scikit-learn", "torch", "jax", "jaxlib", "onnxruntime", "faiss-cpu", "umap-learn"]
 
 
 def facts() -> dict[str, Any]:

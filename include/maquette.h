@@ -86,7 +86,7 @@ enum {
   MAQUETTE_E_BAD_HANDLE = 1,        /**< NULL, destroyed, or of another kind */
   MAQUETTE_E_INVALID_ARGUMENT = 2,  /**< a NULL pointer, a struct_size, a flag that can't be */
   MAQUETTE_E_BAD_SHAPE = 3,         /**< a matrix of another width or height than needed, negative or too large */
-  MAQUETTE_E_NOT_FINITE = 4,        /**< NaN or infinity among the features */
+  MAQUETTE_E_NOT_FINITE = 4,        /**< NaN or infinity among the features, or what features too large lead to */
   MAQUETTE_E_BAD_UTF8 = 5,          /**< a string that is not UTF-8 */
   MAQUETTE_E_BAD_JSON = 6,          /**< a string that is not JSON, or JSON of another form than needed */
   MAQUETTE_E_UNKNOWN_KIND = 7,      /**< no model of that kind; maquette_model_kinds() lists them */
@@ -609,11 +609,13 @@ typedef maquette_status (*maquette_rows_fn)(void *user_data, int64_t pass, int64
 /** Where a training takes its rows from: exactly one of `dataset`, `rows` and `read` is set. */
 typedef struct maquette_source {
   size_t struct_size;               /**< sizeof(maquette_source) */
-  const maquette_dataset *dataset;  /**< the instances that are there when the training begins */
+  const maquette_dataset *dataset;  /**< the instances that are there when the training begins; see also `query` */
   const maquette_rows *rows;        /**< matrices, copied before the call returns */
   maquette_rows_fn read;            /**< rows that are read block by block while the training needs them */
   void *user_data;                  /**< passed to `read` */
   void (*destroy)(void *user_data); /**< NULL, or called once with `user_data` when `read` won't be called again */
+  /** NULL, or which instances of `dataset`, as for maquette_dataset_find(); all that match, unless it has a `$limit`. */
+  const char *query;
 } maquette_source;
 
 /** How a training begins. */
@@ -705,7 +707,9 @@ maquette_status maquette_model_output_count(const maquette_model *model, int64_t
  *         confidences sums up to 1, and its greatest (the first of equals) is the answer; all are 0 where the row
  *         belongs to no label.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NOT_TRAINED, E_BAD_PARAMETER.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE (NaN or infinity among the features; or a row
+ *          so far from those that were learned that a prediction is no finite number: `predictions` has been written
+ *          then), E_NOT_TRAINED, E_BAD_PARAMETER.
  *  Threads: any, any number at once, also during a training. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_predict(const maquette_model *model, const maquette_matrix *features,
                                        maquette_matrix *predictions, maquette_error **error);

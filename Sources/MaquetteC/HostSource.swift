@@ -1,4 +1,5 @@
 import CMaquette
+import MaquetteFormats
 import MaquetteKernels
 import MaquetteModels
 import MaquetteStores
@@ -45,7 +46,17 @@ final class HostSource: BlockSource, @unchecked Sendable {
         .invalidArgument, "\(name) has \(count) of dataset, rows and read; exactly one must be set",
         name: name)
     }
-    if let dataset = source.dataset { return .dataset(try datasets[dataset].dataset) }
+    if let dataset = source.dataset {
+      let dataset = try datasets[dataset].dataset
+      guard source.query != nil else { return .dataset(dataset) }
+      let query = try Query(.object(try object(source.query, name + ".query")))
+      return .blocks(try dataset.blocks(matching: query))
+    }
+    guard source.query == nil else {
+      throw MaquetteError(
+        .invalidArgument, "\(name).query goes with a dataset; other rows are filtered by who gives them",
+        name: name + ".query")
+    }
     if let rows = source.rows { return .table(try Self.table(rows, name + ".rows")) }
     return .blocks(self)
   }

@@ -316,14 +316,14 @@ public func maquette_model_predict(
     // The fast way: straight from the host's memory into the host's memory.
     if let rows = input.dense, let answers = output.dense, !overlap(input, output) {
       try requireFinite(rows, input)
-      try fitted.predict(rows, count: input.rows, into: answers)
+      try fitted.predictFinite(rows, count: input.rows, into: answers)
       return
     }
     let rows = try FloatBuffer(zeros: input.rows * input.columns)
     input.read(into: rows.pointer)
     try requireFinite(rows.pointer, input)
     let answers = try FloatBuffer(zeros: output.rows * output.columns)
-    try fitted.predict(rows.pointer, count: input.rows, into: answers.pointer)
+    try fitted.predictFinite(rows.pointer, count: input.rows, into: answers.pointer)
     output.write(from: answers.pointer)
   }
 }

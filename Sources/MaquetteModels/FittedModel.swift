@@ -41,17 +41,33 @@ extension FittedModel {
 
   /// The prediction for each row: [rows, outputs].
   ///
-  /// - Throws: ``MaquetteError/Code/badShape`` for rows of another width, ``MaquetteError/Code/notFinite``,
-  ///   ``MaquetteError/Code/outOfMemory``.
+  /// - Throws: ``MaquetteError/Code/badShape`` for rows of another width, ``MaquetteError/Code/notFinite``, also for a
+  ///   row that lies too far from those that were learned; ``MaquetteError/Code/outOfMemory``.
   package func predictions(of rows: Matrix) throws(MaquetteError) -> Matrix {
     try requireWidth(rows.columns)
     try rows.requireFinite()
     return try Matrix(rows: rows.rows, columns: outputs) { (output) throws(MaquetteError) in
       try rows.withUnsafeBufferPointer { (input) throws(MaquetteError) in
         guard let input = input.baseAddress, let output = output.baseAddress, rows.rows > 0 else { return }
-        try predict(input, count: rows.rows, into: output)
+        try predictFinite(input, count: rows.rows, into: output)
       }
     }
+  }
+
+  /// As ``predict(_:count:into:)``, and sees to it that the predictions are finite too: features near the end of the
+  /// floats' range lead beyond it.
+  ///
+  /// - Throws: ``MaquetteError/Code/notFinite`` naming the row; the predictions are written nevertheless.
+  package func predictFinite(
+    _ rows: UnsafePointer<Float>, count: Int, into predictions: UnsafeMutablePointer<Float>
+  ) throws(MaquetteError) {
+    try predict(rows, count: count, into: predictions)
+    if Floats.allFinite(predictions, count: count * outputs) { return }
+    let place = (0..<count * outputs).first { !predictions[$0].isFinite } ?? 0
+    throw MaquetteError(
+      .notFinite,
+      "the prediction for row \(place / outputs) is no finite number: its features lie too far from those that were learned",
+      name: "features")
   }
 
   /// The predictions of one row or more as JSON, in their order.

@@ -41,35 +41,7 @@ extension Service {
   private static func matches(
     _ session: any Session, _ query: Query, _ dataset: String?
   ) throws(MaquetteError) -> (Int, [Record]) {
-    let paths = query.sort.map { FieldPath($0.field) }
-    var found: [(place: Int64, keys: [SortValue])] = []
-    func look(_ record: Record) -> Bool {
-      if query.condition.matches(record) {
-        found.append((record.place, paths.map { SortValue($0, in: record) }))
-      }
-      return true
-    }
-    if let text = query.condition.text(requiredOf: "id") {
-      if let id = DocumentID(text), let record = try session.record(id, query.parts),
-        dataset == nil || record.dataset == dataset
-      {
-        _ = look(record)
-      }
-    } else {
-      try session.scan(dataset, query.parts, label: query.condition.requiredLabel, skip: 0, look)
-    }
-    if !paths.isEmpty {
-      found.sort { left, right in
-        for (place, key) in query.sort.enumerated() {
-          switch left.keys[place].order(to: right.keys[place]) {
-          case .before: return key.isAscending
-          case .after: return !key.isAscending
-          case .same: continue
-          }
-        }
-        return left.place < right.place
-      }
-    }
+    let found = try session.matches(of: query, in: dataset)
     var records: [Record] = []
     for match in found.dropFirst(max(0, query.skip)).prefix(query.pageLimit) {
       if let record = try session.record(at: match.place, query.selectedParts) { records.append(record) }

@@ -37,7 +37,7 @@ END
   echo 'extern maquette_event event; maquette_event event;'
   echo 'extern maquette_training_status status; maquette_training_status status;'
   # The layout is a promise: 64 bits, no padding that a compiler could choose.
-  echo 'extern char sizes[sizeof(maquette_matrix) == 56 && sizeof(maquette_event) == 48 && sizeof(maquette_rows) == 32 && sizeof(maquette_source) == 48 &&'
+  echo 'extern char sizes[sizeof(maquette_matrix) == 56 && sizeof(maquette_event) == 48 && sizeof(maquette_rows) == 32 && sizeof(maquette_source) == 56 &&'
   echo '                  sizeof(maquette_training_status) == 56 ? 1 : -1];'
 } > "$work/uses"
 

@@ -111,6 +111,37 @@ TEST(labels, "Labels of later blocks come behind those of earlier ones") {
   maquette_string_free(text), maquette_model_destroy(model), rows_free(content);
 }
 
+TEST(query, "Of a dataset only the instances that match a query are learned, and validated with") {
+  rows content = rows_of(60, 6);
+  maquette_store *store = store_of("memory:");
+  maquette_dataset *dataset = dataset_of(store, "d", &content);
+  maquette_model *model = model_of("mlp-classifier", "{\"epochs\": 2}");
+  maquette_source some = SOURCE(.dataset = dataset, .query = "{\"y\": {\"$ne\": \"middle\"}, \"$limit\": 30}");
+  OK(maquette_model_train_source(model, &some, &some, MAQUETTE_TRAIN_FRESH, &error));
+  OK(maquette_model_wait(model, MAQUETTE_FOREVER, &error));
+  char *text;
+  OK(maquette_model_labels(model, &text, &error));
+  CHECK(!strcmp(text, "[\"left\",\"right\"]"), "%s", text);
+  maquette_string_free(text);
+  start(model, SOURCE(.dataset = dataset, .query = "{\"y\": \"nowhere\"}"), MAQUETTE_TRAIN_FRESH);
+  FAILS(MAQUETTE_E_NO_ROWS, "", maquette_model_wait(model, MAQUETTE_FOREVER, &error));
+  const struct {
+    const char *query;
+    maquette_status status;
+  } bad[] = {{"", MAQUETTE_E_BAD_JSON},           {"[]", MAQUETTE_E_BAD_JSON},
+             {"\xff", MAQUETTE_E_BAD_UTF8},       {"{\"$where\": 1}", MAQUETTE_E_INVALID_ARGUMENT},
+             {"{\"$limit\": \"x\"}", MAQUETTE_E_INVALID_ARGUMENT}};
+  for (size_t i = 0; i < COUNT(bad); i++) {
+    maquette_source source = SOURCE(.dataset = dataset, .query = bad[i].query);
+    FAILS(bad[i].status, "", maquette_model_train_source(model, &source, NULL, MAQUETTE_TRAIN_FRESH, &error));
+  }
+  maquette_rows in_memory = ROWS(.features = &content.matrix, .labels = content.y);
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "query",
+        maquette_model_train_source(model, &SOURCE(.rows = &in_memory, .query = "{}"), NULL, MAQUETTE_TRAIN_FRESH,
+                                    &error));
+  maquette_model_destroy(model), maquette_dataset_destroy(dataset), maquette_store_destroy(store), rows_free(content);
+}
+
 TEST(validation, "Every sort of source may be validated with") {
   rows content = rows_of(60, 6);
   reader one = reader_of(&content, 7), other = reader_of(&content, 9);

@@ -36,11 +36,6 @@ final class StatusLog: Sendable {
   }
 }
 
-private func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do { try body() } catch { return error as? MaquetteError }
-  return nil
-}
-
 /// A classifier that has learned three clouds.
 private func classifier(seed: Int = 0, epochs: Int = 3) throws -> MLPClassifier {
   let samples = try Samples.clouds(rows: 90)

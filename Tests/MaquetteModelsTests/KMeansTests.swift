@@ -9,15 +9,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return (error as? MaquetteError)?.code
-  }
-}
-
 @Suite struct `A k-means clustering` {
   private func train(_ model: KMeansClustering, _ rows: Matrix, mode: TrainingMode = .fresh) throws {
     try model.train(on: InstanceTable(features: rows), mode: mode)
@@ -181,10 +172,25 @@ private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
     #expect(code { try train(KMeansClustering(k: 1), try Matrix([[.nan]])) } == .notFinite)
     #expect(code { try train(KMeansClustering(k: 1), try Matrix(rows: 0, columns: 2, [])) } == .noRows)
     let model = KMeansClustering()
-    for bad in ["random", [[1, 2], [3]], [["a"]], []] as [JSON] {
+    for bad in ["random", [[1, 2], [3]], [["a"]], [], [[1e39]]] as [JSON] {
       #expect(code { try model.setParameters(["init": bad]) } == .badParameter)
     }
     #expect(code { _ = try model.predict([1]) } == .notTrained)
+  }
+
+  @Test func `says so when rows lie too far apart to tell distances`() throws {
+    let far = try Matrix([[-3e38, 0], [3e38, 0], [0, 0], [1e38, 0]])
+    let model = KMeansClustering(k: 2, init: .centers([[0, 0], [1, 1]]))
+    try train(model, try Matrix([[0, 0], [1, 1]]))
+    let before = model.centers
+    for (start, batchSize) in [(KMeansInit.plusPlus, 0), (.plusPlus, 2), (model.start, 0)] {
+      model.start = start
+      model.batchSize = batchSize
+      let error = failure { try train(model, far) }
+      #expect(error?.code == .notFinite && error?.message.contains("far apart") == true)
+    }
+    #expect(code { try train(model, far, mode: .partial) } == .notFinite)
+    #expect(model.centers == before)
   }
 
   @Test func `is cancelled within an iteration and keeps what it knew`() throws {

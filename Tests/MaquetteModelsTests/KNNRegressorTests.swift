@@ -6,15 +6,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return (error as? MaquetteError)?.code
-  }
-}
-
 @Suite struct `A nearest-neighbour regressor` {
   private func trained(k: Int = 2, weights: NeighbourWeights = .uniform) throws -> KNNRegressor {
     let model = KNNRegressor(k: k, metric: .euclidean, weights: weights)
@@ -27,6 +18,15 @@ private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
     #expect(try trained().predict([0.2]) == [15])
     #expect(try trained(k: 3).predict([100]) == [30])
     #expect(try trained(k: 100).predict([0]) == [30])
+  }
+
+  @Test func `means numbers whose sum no float can hold`() throws {
+    for weights in [NeighbourWeights.uniform, .distance] {
+      let model = KNNRegressor(k: 3, metric: .euclidean, weights: weights)
+      try model.train(on: try Matrix([[0], [1], [2]]), targets: [3e38, 3e38, 3e38])
+      try model.wait()
+      #expect(abs(try model.predict([1.5])[0] / 3e38 - 1) < 1e-6)
+    }
   }
 
   @Test func `weighs by the inverse of the distance`() throws {

@@ -59,6 +59,17 @@ import Testing
     #expect(seen.last?.data?.names == ["loss", "accuracy"])
   }
 
+  @Test func `never learns a row that it validates with, above 200 rows too (Marcelle's fault 2)`() throws {
+    // Labels drawn at random can be learned by heart, and are not told of rows that were not learned.
+    var random = Random(seed: 8)
+    let features = try Matrix(rows: 250, columns: 8, (0..<2000).map { _ in Float(random.normal()) })
+    let model = MLPClassifier(layers: [64], epochs: 150, learningRate: 0.01)
+    try model.train(on: features, labels: (0..<250).map { _ in random.integer(below: 2) == 0 ? "a" : "b" })
+    try model.wait()
+    #expect(model.training.data?["accuracy"]?.array?.last?.number ?? 0 > 0.95)
+    #expect(model.training.data?["accuracyVal"]?.array?.last?.number ?? 1 < 0.75)
+  }
+
   @Test func `clamps the validation split to 0…1, and always keeps rows to train on`() throws {
     let samples = try Samples.clouds(rows: 60)
     for split in [-3, 0.999, 1, 7] {

@@ -9,11 +9,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do { try body() } catch { return error as? MaquetteError }
-  return nil
-}
-
 @Suite struct `Metrics against scikit-learn` {
   private let fixture: JSON
 

@@ -9,15 +9,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return (error as? MaquetteError)?.code
-  }
-}
-
 /// What classifier and regressor networks share, tried with the classifier.
 @Suite struct `A network that goes on learning` {
   private func samples(_ rows: Int = 60) throws -> Samples { try Samples.clouds(rows: rows, spread: 2) }

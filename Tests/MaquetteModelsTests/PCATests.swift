@@ -9,15 +9,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
-  do {
-    try body()
-    return nil
-  } catch {
-    return (error as? MaquetteError)?.code
-  }
-}
-
 @Suite struct `A principal component analysis` {
   private func train(_ model: PCA, _ rows: Matrix, mode: TrainingMode = .fresh) throws {
     try model.train(on: InstanceTable(features: rows), mode: mode)
@@ -140,6 +131,22 @@ private func code(_ body: () throws -> Void) -> MaquetteError.Code? {
         #expect(model.explainedVarianceRatio.allSatisfy { $0.isFinite })
       }
     }
+  }
+
+  @Test func `says so when rows lie too far apart to tell their variance`() throws {
+    let model = PCA(nComponents: 1)
+    try train(model, cigar())
+    let before = model.components
+    for rows in try [Matrix([[-3e38, 1], [3e38, 2]]), Matrix([[-1e19, 1], [1e19, 2], [3e19, 1]])] {
+      let error = failure { try train(model, rows) }
+      #expect(error?.code == .notFinite && error?.message.contains("far apart") == true)
+    }
+    #expect(model.components == before)
+    // Back to rows that no float can hold.
+    try train(model, try Matrix([[0, 0], [1e17, 1e17], [2e17, 2e17]]))
+    model.whiten = true
+    try train(model, try Matrix([[0, 0], [1e17, 1e17], [2e17, 2e17]]))
+    #expect(code { _ = try model.inverse(Matrix([[1e38]])) } == .notFinite)
   }
 
   @Test func `says what is wrong with rows, components and scores`() throws {

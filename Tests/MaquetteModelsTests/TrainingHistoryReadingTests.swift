@@ -9,11 +9,6 @@ import Testing
 
 @testable import MaquetteModels
 
-private func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do { try body() } catch { return error as? MaquetteError }
-  return nil
-}
-
 private func trained(_ epochs: Int = 3) throws -> MLPClassifier {
   let samples = try Samples.clouds(rows: 60)
   let model = MLPClassifier(epochs: epochs)

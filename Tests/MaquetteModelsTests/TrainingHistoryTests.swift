@@ -37,11 +37,6 @@ private func predictions(of rows: Matrix, by model: any Model) throws -> Matrix 
   try model.readyModel().predictions(of: rows)
 }
 
-private func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do { try body() } catch { return error as? MaquetteError }
-  return nil
-}
-
 /// Everything a stream says, in order.
 private final class Seen<Value: Sendable>: Sendable {
   private let state = Mutex<[Value]>([])

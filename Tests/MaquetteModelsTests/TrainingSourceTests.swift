@@ -8,37 +8,7 @@ import Testing
 
 @testable import MaquetteModels
 
-/// Blocks of a table, as a host would read them from anywhere.
-private final class Blocks: BlockSource {
-  let blocks: [InstanceTable]
-  /// The block that can't be read.
-  let broken: Int?
-  let passes = Mutex(0)
-
-  init(_ blocks: [InstanceTable], broken: Int? = nil) {
-    self.blocks = blocks
-    self.broken = broken
-  }
-
-  func makeReader(of target: TargetKind) throws(MaquetteError) -> any BlockReader {
-    passes.withLock { $0 += 1 }
-    return Reader(self)
-  }
-
-  private final class Reader: BlockReader {
-    let source: Blocks
-    var place = 0
-    init(_ source: Blocks) { self.source = source }
-    func next() throws(MaquetteError) -> InstanceTable? {
-      guard place < source.blocks.count else { return nil }
-      defer { place += 1 }
-      guard place != source.broken else { throw MaquetteError(.inputOutput, "block \(place) is gone") }
-      return source.blocks[place]
-    }
-  }
-}
-
-@Suite(.serialized) struct `A training source` {
+@Suite struct `A training source` {
   private func dataset(_ samples: Samples) throws -> Dataset {
     let dataset = try Dataset("clouds", in: try DataStore("memory:"))
     try dataset.append(samples.features, labels: LabelColumn(samples.labels))
@@ -52,9 +22,42 @@ private final class Blocks: BlockSource {
     try model.wait()
     let expected = try model.confidences(of: samples.features)
     let blocks = try dataset(samples).blocks(rows: rows)
-    try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
-    try model.wait()
+    try withTables {
+      try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
     #expect(try model.confidences(of: samples.features) == expected)
+  }
+
+  @Test func `may be filtered and mapped`() throws {
+    let samples = try Samples.clouds(rows: 60, spread: 2)
+    let dataset = try dataset(samples)
+    let kept = (0..<60).filter { samples.labels[$0] != "label 1" }
+    let expected = KNNClassifier()
+    try expected.train(
+      on: try Matrix(rows: kept.count, columns: 4, kept.flatMap { samples.features[row: $0].map { $0 + 2 } }),
+      labels: kept.map { samples.labels[$0] })
+    try expected.wait()
+    let items = dataset.items().filter { $0["y"] != "label 1" }.map { instance -> JSONObject in
+      [
+        "x": .array((instance["x"]?.array ?? []).map { .number(($0.number ?? 0) + 2) }),
+        "y": instance["y"] ?? .null,
+      ]
+    }
+    let model = KNNClassifier()
+    try withTables {
+      try model.train(on: .blocks(items), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    #expect(model.labels == ["label 0", "label 2"])
+    #expect(try model.confidences(of: samples.features) == expected.confidences(of: samples.features))
+    let query = try Query(["y": ["$ne": "label 1"]])
+    try withTables {
+      try model.train(on: .blocks(try dataset.blocks(matching: query)), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    #expect(model.labels == ["label 0", "label 2"])
+    #expect(try model.confidences(of: samples.features) != expected.confidences(of: samples.features))
   }
 
   @Test func `that fails half-way fails the training and leaves the model`() throws {
@@ -64,21 +67,22 @@ private final class Blocks: BlockSource {
     try model.wait()
     let table = InstanceTable(features: samples.features, labels: LabelColumn(samples.labels))
     let source = Blocks([table, table, table], broken: 2)
-    try model.train(on: .blocks(source), validatingOn: nil, mode: .fresh)
-    #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.message == "block 2 is gone" }
+    try withTables {
+      try model.train(on: .blocks(source), validatingOn: nil, mode: .fresh)
+      #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.message == "block 2 is gone" }
+    }
     #expect(model.training.phase == .error)
     #expect(try model.predict(samples.features).count == 60)
   }
 
   @Test func `of more than fits into a table is refused by a kind that needs all rows at once`() throws {
     let samples = try Samples.clouds(rows: 60)
-    let before = TrainingSource.greatestTable
-    defer { TrainingSource.greatestTable = before }
-    TrainingSource.greatestTable = 500
     let model = KNNClassifier()
     let blocks = try dataset(samples).blocks(rows: 10)
-    try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
-    #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .unsupported }
+    try withTables(of: 500) {
+      try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
+      #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .unsupported }
+    }
     #expect(model.fittedModel == nil)
   }
 
@@ -86,8 +90,10 @@ private final class Blocks: BlockSource {
     let samples = try Samples.clouds(rows: 60)
     let model = MLPClassifier(epochs: 1)
     let blocks = try dataset(samples).blocks(rows: 7)
-    try model.train(on: .blocks(blocks), validatingOn: .blocks(blocks), mode: .fresh)
-    try model.wait()
+    try withTables {
+      try model.train(on: .blocks(blocks), validatingOn: .blocks(blocks), mode: .fresh)
+      try model.wait()
+    }
     #expect(model.training.data?["accuracyVal"]?.array?.count == 1)
   }
 
@@ -98,16 +104,10 @@ private final class Blocks: BlockSource {
       InstanceTable(features: $0.features, labels: LabelColumn($0.labels))
     }
     let model = KNNClassifier()
-    try model.train(on: .blocks(Blocks(tables)), validatingOn: nil, mode: .fresh)
-    #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .badShape }
-  }
-
-  /// With so little room that nothing fits into a table.
-  private func limited(_ body: () throws -> Void) rethrows {
-    let before = TrainingSource.greatestTable
-    defer { TrainingSource.greatestTable = before }
-    TrainingSource.greatestTable = 500
-    try body()
+    try withTables {
+      try model.train(on: .blocks(Blocks(tables)), validatingOn: nil, mode: .fresh)
+      #expect { try model.wait() } throws: { ($0 as? MaquetteError)?.code == .badShape }
+    }
   }
 
   @Test(arguments: [false, true]) func `teaches a classifier block by block`(standardize: Bool) throws {
@@ -115,7 +115,7 @@ private final class Blocks: BlockSource {
     let blocks = try dataset(samples).blocks(rows: 7)
     let model = MLPClassifier(epochs: 20, learningRate: 0.01)
     model.standardize = standardize
-    try limited {
+    try withTables(of: 500) {
       try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
       try model.wait()
     }
@@ -133,7 +133,7 @@ private final class Blocks: BlockSource {
     let blocks = try dataset.blocks(rows: 10)
     let model = MLPRegressor(units: [16], epochs: 200, learningRate: 0.01)
     model.standardize = true
-    try limited {
+    try withTables(of: 500) {
       try model.train(on: .blocks(blocks), validatingOn: nil, mode: .fresh)
       try model.wait()
     }

@@ -30,12 +30,6 @@ final class Seen<Value: Sendable>: Sendable {
   var values: [Value] { state.withLock { $0 } }
 }
 
-/// The error `body` throws; nil if it throws none.
-func failure(_ body: () throws -> Void) -> MaquetteError? {
-  do { try body() } catch { return error as? MaquetteError }
-  return nil
-}
-
 func query(_ text: String) throws -> Query { try Query(JSON(parsing: text)) }
 
 extension JSONObject {

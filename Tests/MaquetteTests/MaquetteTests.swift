@@ -32,4 +32,22 @@ import Testing
     try other.load(from: store, "clouds")
     #expect(try other.predict(samples.features[row: 0]) == answer)
   }
+
+  @Test func `reaches what a kind has of its own, and trains on what it filters`() throws {
+    let samples = try Samples.clouds(rows: 60)
+    let clouds = try Dataset("clouds", in: try DataStore("memory:"))
+    try clouds.append(samples.features, labels: LabelColumn(samples.labels))
+
+    let model = KNNClassifier(k: 2)
+    try alone {
+      try model.train(
+        on: .blocks(clouds.items().filter { $0["y"]?.string != "label 1" }), validatingOn: nil, mode: .fresh)
+      try model.wait()
+    }
+    #expect(model.labels == ["label 0", "label 2"])
+    #expect(try model.neighbours(of: samples.features).allSatisfy { $0.count == 2 })
+    try model.remove(ids: [model.ids[0]])
+    let regressor = KNNRegressor()
+    #expect(regressor.ids.isEmpty)
+  }
 }

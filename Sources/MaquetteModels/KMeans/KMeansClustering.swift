@@ -18,7 +18,8 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
   @Parameter("k", .init(1...65_536), "How many clusters there are.")
   public var k = 3
 
-  @Parameter("init", .init(), "Where the centers begin: at rows far from each other, or at given places.")
+  @Parameter(
+    "init", .init(-1e38...1e38), "Where the centers begin: at rows far from each other, or at given places.")
   public var start = KMeansInit.plusPlus
 
   @Parameter("nInit", .init(1...1000), "How many beginnings are tried; the best result is kept.")
@@ -123,7 +124,9 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
     if task.mode == .partial, let before {
       // On top of the rows before: those count in the centers as many as they were.
       var batches = MiniBatches(before.centers, counts: before.counts)
-      _ = try batches.learn(rows)
+      try run.checkCancellation()
+      guard try batches.learn(rows).isFinite else { throw Self.tooFar }
+      try run.checkCancellation()
       publish(try FittedClusters(centers: try batches.matrix(), counts: batches.counts))
       return TrainingStatus(.success)
     }
@@ -144,7 +147,7 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
         ? try miniBatches(lloyd, from: start, &random, run) : try lloyd.clusters(from: start)
       if found.inertia < best?.inertia ?? .infinity { best = found }
     }
-    guard let best else { throw MaquetteError(.diverged, "the distances of the rows are no finite numbers") }
+    guard let best, Float(best.inertia).isFinite else { throw Self.tooFar }
     publish(best)
     return TrainingStatus(.success)
   }
@@ -198,6 +201,10 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
         try check(width: rows.columns, settings, before)
         var present: MiniBatches
         if let batches {
+          guard rows.columns == batches.width else {
+            throw MaquetteError(
+              .badShape, "the rows have \(rows.columns) features, those before have \(batches.width)")
+          }
           present = batches
         } else if let start = try given(settings) {
           present = MiniBatches(start)
@@ -220,6 +227,7 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
       }
     }
     guard let batches else { throw MaquetteError(.noRows, "there is nothing to learn from: no rows") }
+    guard Float(inertia).isFinite else { throw Self.tooFar }
     publish(
       try FittedClusters(
         centers: try batches.matrix(), counts: batches.counts, inertia: inertia, iterations: iteration))
@@ -240,6 +248,9 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
         .badParameter, "init has centers of \(first.count) features, the rows have \(width)", name: "init")
     }
   }
+
+  static let tooFar = MaquetteError(
+    .notFinite, "the rows lie so far apart that their distances can't be told; scale the features")
 
   private static func tooFew(_ rows: Int, _ k: Int) -> MaquetteError {
     MaquetteError(

@@ -149,7 +149,7 @@ enum KMeansStart {
         if potential < best?.potential ?? .infinity { best = (row, distances, potential) }
         if total == 0 { break }
       }
-      guard let best else { throw MaquetteError(.internal, "no row could be chosen as a center") }
+      guard let best else { throw KMeansClustering.tooFar }
       chosen.append(Int32(best.row))
       nearest = best.distances
     }

@@ -1,15 +1,33 @@
 import MaquetteKernels
 import MaquetteSystem
 
+/// Remembered rows, and what each of them is known to be.
+protocol FittedMemory: FittedModel {
+  var remembered: RememberedRows { get }
+
+  /// The same with other settings.
+  ///
+  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  func with(_ settings: NeighbourSettings) throws(MaquetteError) -> Self
+
+  /// Only the rows at these places, which are `rows`.
+  ///
+  /// - Throws: ``MaquetteError/Code/outOfMemory``.
+  func keeping(_ places: [Int32], _ rows: RememberedRows) throws(MaquetteError) -> Self
+}
+
+extension FittedMemory {
+  var features: Int { remembered.features }
+}
+
 /// What the remembered rows of a nearest-neighbour classifier say.
-final class FittedNeighbours: FittedClassifier {
+final class FittedNeighbours: FittedClassifier, FittedMemory {
   let remembered: RememberedRows
   /// An index into `labels` for each row.
   let codes: [Int32]
   let labels: [String]
 
   var outputs: Int { labels.count }
-  var features: Int { remembered.features }
 
   init(_ remembered: RememberedRows, codes: [Int32], labels: [String]) {
     self.remembered = remembered
@@ -17,10 +35,14 @@ final class FittedNeighbours: FittedClassifier {
     self.labels = labels
   }
 
-  /// The same with other settings.
-  func with(_ settings: NeighbourModel.Settings) throws(MaquetteError) -> FittedNeighbours {
+  func with(_ settings: NeighbourSettings) throws(MaquetteError) -> FittedNeighbours {
     settings == remembered.settings
       ? self : FittedNeighbours(try remembered.with(settings), codes: codes, labels: labels)
+  }
+
+  /// A label of which the last row goes stays among the labels.
+  func keeping(_ places: [Int32], _ rows: RememberedRows) -> FittedNeighbours {
+    FittedNeighbours(rows, codes: places.map { codes[Int($0)] }, labels: labels)
   }
 
   func predict(
@@ -52,23 +74,25 @@ final class FittedNeighbours: FittedClassifier {
 }
 
 /// What the remembered rows of a nearest-neighbour regressor say.
-final class FittedNeighbourTargets: FittedModel {
+final class FittedNeighbourTargets: FittedMemory {
   let remembered: RememberedRows
   /// [rows, targets]
   let targets: Matrix
 
   var outputs: Int { targets.columns }
-  var features: Int { remembered.features }
 
   init(_ remembered: RememberedRows, targets: Matrix) {
     self.remembered = remembered
     self.targets = targets
   }
 
-  /// The same with other settings.
-  func with(_ settings: NeighbourModel.Settings) throws(MaquetteError) -> FittedNeighbourTargets {
+  func with(_ settings: NeighbourSettings) throws(MaquetteError) -> FittedNeighbourTargets {
     settings == remembered.settings
       ? self : FittedNeighbourTargets(try remembered.with(settings), targets: targets)
+  }
+
+  func keeping(_ places: [Int32], _ rows: RememberedRows) throws(MaquetteError) -> FittedNeighbourTargets {
+    FittedNeighbourTargets(rows, targets: try targets.gathering(places))
   }
 
   func predict(
@@ -92,10 +116,12 @@ final class FittedNeighbourTargets: FittedModel {
     prediction.update(repeating: 0, count: width)
     targets.withUnsafeBufferPointer { targets in
       if remembered.settings.weights == .uniform {
-        for place in 0..<remembered.k {
-          for target in 0..<width { prediction[target] += targets[Int(places[place]) * width + target] }
+        // In doubles: the sum of numbers that fit into a float may not.
+        for target in 0..<width {
+          var sum = 0.0
+          for place in 0..<remembered.k { sum += Double(targets[Int(places[place]) * width + target]) }
+          prediction[target] = Float(sum / Double(remembered.k))
         }
-        for target in 0..<width { prediction[target] /= Float(remembered.k) }
         return
       }
       _ = remembered.weigh(places, scores) { row, weight in

@@ -20,6 +20,15 @@ public enum NeighbourMetric: String, ParameterChoice {
 /// How much a neighbour counts: each the same (uniform) or the more the nearer (distance).
 public enum NeighbourWeights: String, ParameterChoice { case uniform, distance }
 
+/// The parameters of a nearest-neighbour model, checked.
+struct NeighbourSettings: Sendable, Equatable {
+  var k: Int
+  var metric: NeighbourMetric
+  var weights: NeighbourWeights
+  /// 0: no row is too far.
+  var rejectDistance = 0.0
+}
+
 /// What nearest-neighbour models share, whatever they answer: no learning but remembering.
 ///
 /// `k`, `metric` and `weights` take effect at once, without training again, and rows may be added and removed.
@@ -48,8 +57,7 @@ public class NeighbourModel: @unchecked Sendable {
   public internal(set) var training = TrainingStatus.idle
 
   public let trainer: Trainer
-  /// Held while what is published is replaced: a training and a change of `k` may come at once.
-  let publishing = Mutex(())
+  private let publication = Mutex(())
 
   init() {
     trainer = Trainer(_training.projectedValue)
@@ -58,18 +66,16 @@ public class NeighbourModel: @unchecked Sendable {
   public var trainingStream: Stream<TrainingStatus> { $training }
   var sharedParameters: [any AnyParameter] { [_k, _metric, _weights] }
 
-  struct Settings: Sendable, Equatable {
-    var k: Int
-    var metric: NeighbourMetric
-    var weights: NeighbourWeights
-    /// 0: no row is too far.
-    var rejectDistance = 0.0
-  }
+  typealias Settings = NeighbourSettings
 
   func checkedSettings(rejectDistance: Double) throws(MaquetteError) -> Settings {
     Settings(
       k: try _k.checked(), metric: try _metric.checked(), weights: try _weights.checked(),
       rejectDistance: rejectDistance)
+  }
+
+  func publishing<Failure: Error>(_ body: () throws(Failure) -> Void) throws(Failure) {
+    try publication.withLock { (_) throws(Failure) in try body() }
   }
 
   /// Calls `change` whenever a parameter was set.
@@ -106,4 +112,13 @@ public protocol RememberingModel: Model {
   /// - Throws: ``MaquetteError/Code/notFound`` naming an id that isn't there, with nothing removed;
   ///   ``MaquetteError/Code/noRows`` where none would be left; ``MaquetteError/Code/busy`` during a training.
   func remove(ids: [Int]) throws(MaquetteError)
+}
+
+extension RememberingModel {
+  /// The `k` nearest rows to each row of a matrix, the nearest first.
+  ///
+  /// - Throws: as ``neighbours(of:count:)``.
+  public func neighbours(of rows: Matrix) throws(MaquetteError) -> [[Neighbour]] {
+    try neighbours(of: rows, count: nil)
+  }
 }

@@ -8,7 +8,7 @@ final class RememberedRows: Sendable {
   let rows: Matrix
   /// The number of each row, ascending.
   let ids: [Int]
-  let settings: NeighbourModel.Settings
+  let settings: NeighbourSettings
   let index: NeighbourIndex
   private let scratch: ScratchPool
 
@@ -17,7 +17,7 @@ final class RememberedRows: Sendable {
   let k: Int
 
   init(
-    _ rows: Matrix, ids: [Int], settings: NeighbourModel.Settings, run: TrainingRun? = nil,
+    _ rows: Matrix, ids: [Int], settings: NeighbourSettings, run: TrainingRun? = nil,
     reusing other: RememberedRows? = nil
   ) throws(MaquetteError) {
     self.rows = rows
@@ -33,14 +33,14 @@ final class RememberedRows: Sendable {
   }
 
   /// The same rows with other settings; they are arranged anew only for another metric.
-  func with(_ settings: NeighbourModel.Settings) throws(MaquetteError) -> RememberedRows {
+  func with(_ settings: NeighbourSettings) throws(MaquetteError) -> RememberedRows {
     settings == self.settings
       ? self : try RememberedRows(rows, ids: ids, settings: settings, reusing: self)
   }
 
   /// The rows with others behind them.
   func adding(
-    _ more: Matrix, settings: NeighbourModel.Settings, run: TrainingRun?
+    _ more: Matrix, settings: NeighbourSettings, run: TrainingRun?
   ) throws(MaquetteError) -> RememberedRows {
     guard more.columns == features else {
       throw MaquetteError(

@@ -163,6 +163,10 @@ public class NetworkModel: @unchecked Sendable {
         try training.learn(rows, order: order, &sum)
         count += rows.count
       }
+      guard count > 0 else {
+        throw MaquetteError(
+          .noRows, "there is nothing to learn from any more: the rows have gone since they were read first")
+      }
       return try training.finish(sum, count: count, validation: validation)
     }
   }

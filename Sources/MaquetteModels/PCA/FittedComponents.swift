@@ -74,6 +74,7 @@ final class FittedComponents: FittedModel {
   /// A component points to where its largest weight is positive: the same whatever the solver.
   convenience init(_ covariance: Covariance, components count: Int, whiten: Bool) throws(MaquetteError) {
     let columns = covariance.columns
+    guard covariance.scatter.allSatisfy(\.isFinite) else { throw Self.tooLarge }
     let (values, vectors) = try Eigen.decompose(covariance.scatter, size: columns)
     let divisor = Double(max(1, covariance.count - 1))
     let components = try Matrix(rows: count, columns: columns) { (buffer) throws(MaquetteError) in
@@ -87,12 +88,16 @@ final class FittedComponents: FittedModel {
       }
     }
     let variances = values.map { max(0, $0) / divisor }
+    guard Float(variances.reduce(0, +)).isFinite else { throw Self.tooLarge }
     try self.init(
       components: components,
       mean: try Matrix(rows: 1, columns: columns, covariance.mean.map { Float($0) }),
       variances: variances.prefix(count).map { Float($0) }, total: variances.reduce(0, +), whiten: whiten,
       covariance: covariance)
   }
+
+  private static let tooLarge = MaquetteError(
+    .notFinite, "the rows lie so far apart that their variance can't be told; scale the features")
 
   func predict(
     _ rows: UnsafePointer<Float>, count: Int, into scores: UnsafeMutablePointer<Float>

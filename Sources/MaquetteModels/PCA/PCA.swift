@@ -94,7 +94,9 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
       }
       covariance = known
     }
+    var isEmpty = true
     try eachBlock { (rows) throws(MaquetteError) in
+      isEmpty = false
       var sum = covariance ?? Covariance(columns: 0)
       if covariance == nil {
         guard rows.columns <= Self.mostFeatures else {
@@ -111,7 +113,9 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
       try sum.add(rows) { () throws(MaquetteError) in try run.checkCancellation() }
       covariance = sum
     }
-    guard let covariance else { throw MaquetteError(.noRows, "there is nothing to learn from: no rows") }
+    guard let covariance, !isEmpty else {
+      throw MaquetteError(.noRows, "there is nothing to learn from: no rows")
+    }
     let most = min(covariance.columns, covariance.count)
     guard settings.nComponents <= most else {
       throw MaquetteError(
@@ -147,7 +151,12 @@ public final class PCA: LearningModel, InvertibleModel, @unchecked Sendable {
         .badShape, "the rows have \(predictions.columns) scores, the model has \(fitted.outputs) components")
     }
     try predictions.requireFinite("score")
-    return try fitted.inverse(predictions)
+    let rows = try fitted.inverse(predictions)
+    guard rows.withUnsafeBufferPointer({ $0.allSatisfy(\.isFinite) }) else {
+      throw MaquetteError(
+        .notFinite, "the rows that have these scores are no finite numbers", name: "predictions")
+    }
+    return rows
   }
 
   /// The directions, [components, features]; nil before a training.

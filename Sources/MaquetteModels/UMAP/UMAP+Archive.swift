@@ -32,19 +32,15 @@ extension UMAP {
   public func restore(_ archive: ModelArchive) throws(MaquetteError) {
     try archive.require(format: Self.format)
     let file = try SafeTensors(parsing: try archive.file(Self.file), as: Self.file)
-    guard let rows = file["rows"], let values = rows.floats, rows.shape.count == 2, rows.shape[0] > 0,
-      rows.shape[1] > 0, let embedding = file["embedding"], let places = embedding.floats,
-      embedding.shape.count == 2, embedding.shape[0] == rows.shape[0],
-      (1...Embedding.mostDimensions).contains(embedding.shape[1])
+    let features = try file.matrix("rows")
+    let placed = try file.matrix("embedding")
+    guard features.rows > 0, features.columns > 0, placed.rows == features.rows,
+      (1...Embedding.mostDimensions).contains(placed.columns)
     else {
       throw MaquetteError(
         .badFormat, "\(Self.file) must hold rows, and for each of them a place in the embedding",
         name: Self.file)
     }
-    let features = try Matrix(rows: rows.shape[0], columns: rows.shape[1], values)
-    try features.requireFinite()
-    let placed = try Matrix(rows: embedding.shape[0], columns: embedding.shape[1], places)
-    try placed.requireFinite()
     // The settings it will have, before anything of this model is changed.
     let parameters = try storedParameters(archive)
     let other = UMAP()

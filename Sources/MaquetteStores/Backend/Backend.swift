@@ -93,11 +93,16 @@ protocol Session: AnyObject {
   /// Calls `body` with the records of a dataset, or of the service for nil, in the order they were created, until
   /// it returns false.
   ///
-  /// - Parameter label: where given, records that have another label may be left out.
+  /// - Parameters:
+  ///   - label: where given, records that have another label may be left out.
+  ///   - position: where to begin: behind the record of that ``position(of:)``.
+  ///   - skip: how many records to pass over.
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError)
+  /// Where a record that ``scan`` gave stands among all, in this session and in later ones.
+  func position(of record: Record) -> Int64
   func count(_ dataset: String?) throws(MaquetteError) -> Int
   /// How many numbers the rows of a dataset have, not counting one of them; nil where none has any.
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int?
@@ -137,4 +142,14 @@ protocol Session: AnyObject {
   /// The files of a folder, in the order they were added.
   func files(in folder: String) throws(MaquetteError) -> [StoredFile]
   func delete(folder: String, of id: DocumentID) throws(MaquetteError)
+}
+
+extension Session {
+  /// As ``scan(_:_:label:behind:skip:_:)``, from the beginning.
+  func scan(
+    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ body: (Record) throws(MaquetteError) -> Bool
+  ) throws(MaquetteError) {
+    try scan(dataset, parts, label: label, behind: .min, skip: skip, body)
+  }
 }

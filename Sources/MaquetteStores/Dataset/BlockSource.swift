@@ -25,9 +25,13 @@ public struct DatasetBlocks: BlockSource {
   public let dataset: Dataset
   /// The most rows of a block.
   public let rows: Int
+  /// Which instances; nil for all.
+  public let query: Query?
 
   public func makeReader(of target: TargetKind) throws(MaquetteError) -> any BlockReader {
-    DatasetReader(dataset, target, rows: rows)
+    guard let query else { return DatasetReader(dataset, target, rows: rows) }
+    let reader = RecordReader(dataset.service, dataset.name, query)
+    return RecordBlocks(target, rows: rows, next: { () throws(MaquetteError) in try reader.next() })
   }
 }
 
@@ -35,26 +39,32 @@ extension Dataset {
   /// What a block takes where nobody says how many rows it is to have.
   private static let blockBytes = 4 << 20
 
+  /// How many rows of so many numbers a block has where nobody says.
+  static func blockRows(width: Int) -> Int { min(8192, max(1, blockBytes / 4 / max(1, width))) }
+
   /// The dataset as a source of blocks.
   ///
   /// Every block is one consistent state. Instances that come while a pass goes on are read at its end; one that goes
   /// before its turn is not read. A dataset that is cleared meanwhile ends the pass with
   /// ``MaquetteError/Code/notFound``.
   ///
-  /// - Parameter rows: the most rows of a block; nil: what fits into 4 MB, at most 8,192.
+  /// - Parameters:
+  ///   - rows: the most rows of a block; nil: what fits into 4 MB, at most 8,192.
+  ///   - query: which instances, in what order; all that match, unless it has a `$limit`. nil: all, as they were
+  ///     created, with their ids.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for less than one row; what reading meets.
-  public func blocks(rows: Int? = nil) throws(MaquetteError) -> DatasetBlocks {
+  public func blocks(rows: Int? = nil, matching query: Query? = nil) throws(MaquetteError) -> DatasetBlocks {
     if let rows {
       guard rows > 0 else {
         throw MaquetteError(.invalidArgument, "a block must have at least one row, not \(rows)", name: "rows")
       }
-      return DatasetBlocks(dataset: self, rows: rows)
+      return DatasetBlocks(dataset: self, rows: rows, query: query)
     }
     let name = name
     let width = try service.read { (session) throws(MaquetteError) in
       try session.width(name, except: nil) ?? 1
     }
-    return DatasetBlocks(dataset: self, rows: min(8192, max(1, Self.blockBytes / 4 / max(1, width))))
+    return DatasetBlocks(dataset: self, rows: Self.blockRows(width: width), query: query)
   }
 }
 
@@ -62,8 +72,7 @@ extension Dataset {
 final class DatasetReader: BlockReader {
   private let dataset: Dataset
   private var request: BlockRequest
-  /// The first and the last instance that was read.
-  private var ends: (first: DocumentID, last: DocumentID)?
+  private var ends = PassEnds()
   private var isOver = false
 
   init(_ dataset: Dataset, _ target: TargetKind, rows: Int) {
@@ -77,16 +86,11 @@ final class DatasetReader: BlockReader {
     let request = request
     let ends = ends
     let block = try dataset.service.read { (session) throws(MaquetteError) -> Block in
-      // Places are given again in an emptied table: what stands behind the last one read may be something new.
-      if let ends, try session.record(ends.last, []) == nil, try session.record(ends.first, []) == nil {
-        throw MaquetteError(
-          .notFound, "dataset \(quoted(request.dataset)) was cleared while it was read", name: request.dataset
-        )
-      }
+      try ends.check(session, request.dataset)
       return try session.block(request)
     }
-    guard let ids = block.table.ids?.values, let first = ids.first, let last = ids.last else { return nil }
-    self.ends = (ends?.first ?? first, last)
+    guard let ids = block.table.ids?.values, !ids.isEmpty else { return nil }
+    self.ends.note(first: ids.first, last: ids.last)
     self.request = block.next
     isOver = false
     return block.table

@@ -24,13 +24,18 @@ final class MemorySession: Session {
     return record
   }
 
+  func position(of record: Record) -> Int64 {
+    let place = Int(record.place)
+    return content.positions.indices.contains(place) ? content.positions[place] : .max
+  }
+
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var toSkip = skip
-    for (place, record) in content.records.enumerated() {
-      guard var record, dataset == nil || record.dataset == dataset else { continue }
+    for place in content.place(after: position)..<content.records.count {
+      guard var record = content.records[place], dataset == nil || record.dataset == dataset else { continue }
       if toSkip > 0 {
         toSkip -= 1
         continue

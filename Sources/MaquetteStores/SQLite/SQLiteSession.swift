@@ -106,11 +106,14 @@ final class SQLiteSession: Session {
     ) { (row) throws(MaquetteError) in try record(row) }.first
   }
 
+  func position(of record: Record) -> Int64 { record.place }
+
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var conditions: [String] = []
+    if position != .min { conditions.append("place > ?4") }
     if dataset != nil { conditions.append("datasetName = ?2") }
     // A label that is no text or number is among the fields; an array may hold it.
     if label != nil { conditions.append("(y = ?3 OR y IS NULL OR typeof(y) = 'blob')") }
@@ -123,6 +126,7 @@ final class SQLiteSession: Session {
     defer { statement.reset() }
     try statement.bind(1, .integer(Int64(skip)))
     if let dataset { try statement.bind(2, .text(dataset)) }
+    if position != .min { try statement.bind(4, .integer(position)) }
     switch label {
     case nil: break
     case .text(let text): try statement.bind(3, .text(text))

@@ -16,7 +16,7 @@ does, and `model.predict` goes on answering. All of it may be used from any thre
 
 from . import metrics
 from ._batch import BatchPrediction, BatchStatus, BatchStream, Predictions
-from ._dataset import Dataset, Page
+from ._dataset import Dataset, Page, Selection
 from ._errors import (
     BadFormatError,
     BadHandleError,
@@ -113,6 +113,7 @@ __all__ = [
     "Scatter",
     "Schema",
     "Score",
+    "Selection",
     "Store",
     "StoreIOError",
     "Stream",

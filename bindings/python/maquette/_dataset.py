@@ -139,6 +139,13 @@ class Dataset(Owner):
             if skip >= page.total:
                 return
 
+    def where(self, query: Mapping[str, Any] | None = None, **fields: Any) -> Selection:
+        """The instances that match, to train on or to look at, read when they are needed.
+
+        >>> model.train(digits.where({"y": {"$in": ["3", "8"]}}))
+        """
+        return Selection(self, {**(query or {}), **fields})
+
     def __iter__(self) -> Iterator[Instance]:
         return self.instances()
 
@@ -262,6 +269,20 @@ class Dataset(Owner):
         pointer = c_void_p()
         self._call(function, *arguments, byref(pointer))
         return json.loads(owned_text(pointer))
+
+
+class Selection:
+    """The instances of a dataset that match a query: see `Dataset.where`."""
+
+    def __init__(self, dataset: Dataset, query: Mapping[str, Any]) -> None:
+        self.dataset = dataset
+        self.query = dict(query)
+
+    def __iter__(self) -> Iterator[Instance]:
+        return self.dataset.instances(self.query)
+
+    def __repr__(self) -> str:
+        return f"<Selection of {self.dataset.name}: {json.dumps(self.query, ensure_ascii=False, default=repr)}>"
 
 
 def _fields(instance: Mapping[str, Any]) -> dict[str, Any]:

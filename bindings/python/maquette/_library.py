@@ -98,6 +98,7 @@ class Source(Structure):
         ("read", RowsFunction),
         ("user_data", c_void_p),
         ("destroy", DestroyFunction),
+        ("query", c_char_p),
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TextIO, TypeVar
 import numpy
 
 from ._arrays import Array, Features, Floats, Labels, array_of_numbers, copied, matrix_of, rows_of_numbers
-from ._dataset import Dataset
+from ._dataset import Dataset, Selection
 from ._errors import (
     REENTRANT,
     TIMEOUT,
@@ -54,7 +54,7 @@ from ._views import model_html
 Self = TypeVar("Self", bound="Model")
 
 #: What `train` takes to validate with: a dataset, rows and their labels, or a function that gives blocks of them.
-Validation = Dataset | tuple[Features, Labels] | Blocks
+Validation = Dataset | Selection | tuple[Features, Labels] | Blocks
 #: How a training begins: from nothing; from where the last one ended; with rows that come on top of those before.
 MODES = ("fresh", "continuing", "partial")
 #: What is kept of a training that is cancelled.
@@ -191,7 +191,7 @@ class Model(Owner):
 
     def train(
         self,
-        data: Dataset | Features | Blocks,
+        data: Dataset | Selection | Features | Blocks,
         y: Labels | None = None,
         validation: Validation | None = None,
         progress: bool | TextIO = False,
@@ -229,7 +229,7 @@ class Model(Owner):
                 subscription.unsubscribe()
             raise
 
-    def partial_train(self, data: Dataset | Features | Blocks, y: Labels | None = None) -> None:
+    def partial_train(self, data: Dataset | Selection | Features | Blocks, y: Labels | None = None) -> None:
         """Starts learning rows on top of those before, and returns at once: `train` with the mode "partial"."""
         self.train(data, y, mode="partial")
 
@@ -303,7 +303,7 @@ class Model(Owner):
 
     def fit(
         self: Self,
-        data: Dataset | Features | Blocks,
+        data: Dataset | Selection | Features | Blocks,
         y: Labels | None = None,
         validation: Validation | None = None,
         progress: bool | TextIO = False,

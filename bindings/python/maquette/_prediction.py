@@ -129,7 +129,8 @@ def predicted_slot(model: Model, row: Array) -> Slot:
     while True:
         count = model._output_count()
         slot = new_slot(model._handle, row, count)
-        slot[0][ALL] = row  # type: ignore[call-overload]
+        # By way of NumPy: a memoryview takes no row whose numbers lie off their alignment.
+        numpy.asarray(slot[0])[...] = row
         error = c_void_p()
         status = _predict(*slot[1][:3], byref(error))
         if not status:

@@ -8,9 +8,10 @@ from ctypes import POINTER, byref, pointer, sizeof
 from typing import Any
 
 from ._arrays import Features, Labels, LabelStrings, matrix_of, readable, rows_of_numbers, targets_of_numbers
-from ._dataset import Dataset
+from ._dataset import Dataset, Selection
 from ._errors import INVALID_ARGUMENT
 from ._library import DestroyFunction, Matrix, Rows, RowsFunction, Source
+from ._text import to_json
 
 #: One block of rows: alone, or with a label or the targets of each.
 Block = Features | tuple[Features, Labels]
@@ -29,9 +30,12 @@ class SourceStruct:
         self.struct = Source(struct_size=sizeof(Source))
         self.reader: BlockReader | None = None
         self._kept: list[Any] = []
-        if isinstance(data, Dataset):
+        if isinstance(data, Dataset | Selection):
             if y is not None:
                 raise TypeError("a dataset brings its own labels: y must be left out")
+            if isinstance(data, Selection):
+                self.struct.query = to_json(data.query, "query")
+                data = data.dataset
             self.struct.dataset = data._handle
         elif callable(data) or isinstance(data, Iterator):
             if y is not None:

@@ -6,7 +6,7 @@ import time
 
 import numpy
 import pytest
-from conftest import Digits, answers, kinds_for
+from conftest import Digits, answers, kinds_for, run
 
 import maquette
 
@@ -27,6 +27,31 @@ def test_rows_arrays_datasets_and_blocks_teach_the_same(kind: str, store: maquet
         for data in (dataset, lambda: blocks_of(X, y, 70), blocks_of(X, y, 299)):
             model.reset()
             assert numpy.array_equal(model.fit(data).predict_proba(digits.X_test), expected)
+
+
+def test_a_selection_teaches_what_its_instances_teach(store: maquette.Store, digits: Digits) -> None:
+    X, y = digits.X[:300], digits.y[:300].astype(str)
+    kept = numpy.isin(y, ["3", "8"])
+    with maquette.MLPClassifier(epochs=3) as model, store.dataset("digits") as dataset:
+        dataset.append(X, y)
+        expected = model.fit(X[kept], y[kept]).predict_proba(digits.X_test)
+        some = dataset.where({"y": {"$in": ["3", "8"]}})
+        assert model.fit(some).labels == expected_labels(y[kept])
+        assert numpy.array_equal(model.predict_proba(digits.X_test), expected)
+        assert len(list(some)) == kept.sum()
+        assert repr(some) == """<Selection of digits: {"y": {"$in": ["3", "8"]}}>"""
+        model.fit(some, validation=dataset.where(y="3"))
+        with pytest.raises(maquette.NoRowsError):
+            model.fit(dataset.where(y="none of them"))
+        with pytest.raises(maquette.InvalidArgumentError, match=r"\$where"):
+            model.fit(dataset.where({"$where": 1}))
+        with pytest.raises(TypeError):
+            model.fit(some, y[kept])
+        assert model.labels == expected_labels(y[kept])
+
+
+def expected_labels(y) -> list[str]:
+    return list(dict.fromkeys(y))
 
 
 def test_numbers_are_learned_and_predicted_as_numbers(digits: Digits) -> None:
@@ -94,6 +119,29 @@ def test_the_source_is_let_go_after_the_training(digits: Digits) -> None:
     while maquette._sources._readers and time.monotonic() < end:
         time.sleep(0.001)
     assert not maquette._sources._readers
+
+
+@pytest.mark.parametrize("kind", ["mlp-regressor", "kmeans-clustering", "pca"])
+def test_more_rows_than_are_gathered_are_learned_in_bounded_memory(kind: str) -> None:
+    learned = run(
+        """
+        import resource, sys
+        import numpy, maquette
+
+        kind, megabytes = sys.argv[1], 512
+        block = numpy.random.default_rng(1).normal(size=(8192, 64)).astype("f4")
+        rows = (block, block[:, 0].copy()) if kind == "mlp-regressor" else block
+        few = {"units": [4], "batch_size": 1024, "epochs": 1, "k": 2, "max_iterations": 2}
+        names = {"mlp-regressor": ["units", "batch_size", "epochs"], "kmeans-clustering": ["k", "max_iterations"]}
+        model = maquette.Model(kind, **{name: few[name] for name in names.get(kind, [])})
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        model.fit(lambda: (rows for _ in range(megabytes * 2**20 // block.nbytes)))
+        print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+        """,
+        kind,
+    )
+    # 256 MB are gathered before it is known that there are more.
+    assert learned.returncode == 0 and int(learned.stdout) < 320, learned
 
 
 def test_training_goes_on_where_it_was(digits: Digits) -> None:
