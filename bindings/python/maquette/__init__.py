@@ -49,6 +49,7 @@ from ._errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
+from ._history import Checkpoint, Comparison, Run, Tracking, TrainingHistory
 from ._kinds import PCA, UMAP, KMeans, KNNClassifier, KNNRegressor, MLPClassifier, MLPRegressor
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
@@ -67,8 +68,10 @@ __all__ = [
     "BadTextError",
     "BusyError",
     "CancelledError",
+    "Checkpoint",
     "ClosedError",
     "ClusterPrediction",
+    "Comparison",
     "ConflictError",
     "Dataset",
     "DivergedError",
@@ -100,10 +103,13 @@ __all__ = [
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
+    "Run",
     "Store",
     "StoreIOError",
     "Stream",
     "Subscription",
+    "Tracking",
+    "TrainingHistory",
     "TrainingStatus",
     "TrainingStream",
     "UMAP",

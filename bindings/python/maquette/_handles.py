@@ -75,9 +75,10 @@ def close_everything() -> None:
     """At exit: no callback may run once the interpreter is gone, and a store's file is to be closed well.
 
     Trainings are cancelled; subscriptions end, which waits for callbacks that are running; then the trainings are
-    waited for, and what is open is closed.
+    waited for, what histories record is written, and what is open is closed.
     """
     from . import _callbacks
+    from ._history import TrainingHistory
     from ._models import Model
 
     owners = list(_open.values())
@@ -87,6 +88,9 @@ def close_everything() -> None:
     _callbacks.end_all()
     for model in models:
         library.maquette_model_wait(model._handle, 10_000, None)
+    for owner in owners:
+        if isinstance(owner, TrainingHistory):
+            owner.close()
     for owner in owners:
         owner.close()
 

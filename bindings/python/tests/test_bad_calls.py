@@ -26,13 +26,17 @@ def handles(blobs):
     with maquette.Store() as store, store.dataset("points") as dataset, maquette.KNNClassifier() as model:
         dataset.append(*blobs)
         model.fit(dataset)
-        with model.training.queue() as events:
+        history = maquette.TrainingHistory(store)
+        tracking = history.track(model, "points")
+        with history, model.training.queue() as events:
             yield {
                 "store": store._handle.value,
                 "dataset": dataset._handle.value,
                 "model": model._handle.value,
                 "stream": model.training._handle.value,
                 "subscription": events._handle.value,
+                "history": history._handle.value,
+                "tracking": tracking._handle.value,
             }
 
 
@@ -56,14 +60,15 @@ def outputs() -> dict[object, object]:
 
 def subject(name: str) -> str:
     """The kind of handle a function takes first."""
-    return "store" if name == "maquette_dataset_open" else name.split("_")[1]
+    return "store" if name in ("maquette_dataset_open", "maquette_history_open") else name.split("_")[1]
 
 
 #: Functions whose first parameter is a handle, without those of errors.
 OF_HANDLES = [
     name
     for name, (_, arguments) in FUNCTIONS.items()
-    if arguments[:1] == [c_void_p] and subject(name) in ("store", "dataset", "model", "stream", "subscription")
+    if arguments[:1] == [c_void_p]
+    and subject(name) in ("store", "dataset", "model", "stream", "subscription", "history", "tracking")
 ]
 
 

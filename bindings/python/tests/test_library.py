@@ -16,7 +16,7 @@ from maquette._library import FUNCTIONS
 
 needs_compiler = pytest.mark.skipif(header.COMPILER is None, reason="no C compiler")
 
-HANDLES = ["store", "dataset", "model", "stream", "subscription", "error"]
+HANDLES = ["store", "dataset", "model", "stream", "subscription", "error", "history", "tracking"]
 
 #: C's types, without const, and the table's.
 TYPES = {
