@@ -13,13 +13,15 @@ from typing import Any
 import numpy
 import numpy.typing
 
-from ._errors import InvalidArgumentError, WaitTimeoutError
+from ._errors import InvalidArgumentError, UnknownParameterError, WaitTimeoutError
 from ._handles import Owner
 from ._library import library
-from ._models import Model, snake_case
+from ._models import Model
+from ._plots import plot_curves, plot_runs
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Stream
-from ._text import owned_text, to_json, utf8
+from ._text import owned_text, snake_case, to_json, utf8
+from ._views import comparison_html, history_html, run_html
 
 #: A value for each epoch; NaN for an epoch without.
 Figures = numpy.typing.NDArray[numpy.float64]
@@ -132,6 +134,17 @@ class Run:
         figures = "".join(f", {name} {values[-1]:.4g}" for name, values in self.logs.items() if len(values))
         return f"<Run {self.name}: {self.status}{epochs}{figures}>"
 
+    def _repr_html_(self) -> str:
+        return run_html(self)
+
+    def plot(self, measure: str = "loss", ax: Any = None) -> Any:
+        """Draws a measure over the epochs, with matplotlib; returns the axes.
+
+        >>> run.plot()                            # the loss, with that on the validation rows
+        >>> run.plot("accuracy", ax=axes)
+        """
+        return plot_curves({snake_case(name): values for name, values in self.logs.items()}, measure, ax, self.status)
+
 
 class Comparison:
     """Runs side by side.
@@ -170,6 +183,19 @@ class Comparison:
             shown = ["-" if best is None else f"{best[0]:.4g} (epoch {best[1]})" for best in bests]
             lines.append(f"  best {name}: {', '.join(shown)}")
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        return comparison_html(self)
+
+    def plot(self, measure: str = "loss", ax: Any = None) -> Any:
+        """Draws a measure over the epochs with a line for each run, with matplotlib; returns the axes.
+
+        >>> comparison.plot("loss_val")
+        """
+        logs = {snake_case(name): values for name, values in self.logs.items()}
+        if measure not in logs:
+            raise UnknownParameterError(f"there is no {measure!r} to be drawn, but {', '.join(logs)}", measure)
+        return plot_runs({run.name: values for run, values in zip(self.runs, logs[measure], strict=True)}, measure, ax)
 
 
 class Tracking(Owner):
@@ -366,6 +392,9 @@ class TrainingHistory(Owner):
     def __repr__(self) -> str:
         return f"<TrainingHistory of {self.store.location}{' (closed)' if self.closed else ''}>"
 
+    def _repr_html_(self) -> str:
+        return history_html(self)
+
     def _json(self, function: Any, *arguments: Any) -> Any:
         pointer = c_void_p()
         self._call(function, *arguments, byref(pointer))
@@ -388,4 +417,3 @@ def _text(value: Any) -> str:
 
 def _dictionary(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
