@@ -899,7 +899,8 @@ maquette_status maquette_batch_prediction_predict(maquette_batch_prediction *bat
 maquette_status maquette_batch_prediction_wait(const maquette_batch_prediction *batch, int64_t timeout_ms,
                                                maquette_error **error);
 
-/** Asks the run to end, which it does within one block; does not wait for that. What was stored by then stays.
+/** Asks the run to end, which it does within some milliseconds, or a few rows of a slow model; does not wait for that.
+ *  What was stored by then stays.
  *  @param batch that may be running.
  *  @return OK, E_BAD_HANDLE, E_FORKED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_batch_prediction_cancel(maquette_batch_prediction *batch);
@@ -1089,6 +1090,138 @@ maquette_status maquette_metrics_regression(const maquette_matrix *truth, const 
  *          label that no column stands for). Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_metrics_log_loss(const char *const *truth, const maquette_matrix *confidences,
                                           const char *const *labels, double *loss, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Training history: every training of a tracked model becomes a run in the store
+ *
+ * A run is a document of the service "runs":
+ *
+ *     {"id", "name": "base-N", "basename": "base", "start": "2026-11-26T…Z", "source": the kind of the model,
+ *      "status", "epoch", "epochs", "params": {"epochs": 20, …}, "logs": {"loss": [1.1, …], "accuracy": […], …},
+ *      "checkpoints": [{"id", "name": "base-N@final", "service"}], "error", "createdAt", "updatedAt"}
+ *
+ * N is one above the greatest of its base, whatever other processes do. `status` is start or epoch while the training
+ * goes on, then success, error or cancelled; it is interrupted where the process that wrote the run died. `logs` have a
+ * value for each epoch, null for an epoch without, and are in the store while the training goes on. Recording slows no
+ * training down: a thread of the history's own writes.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** The runs of a store, see above. */
+typedef struct maquette_history maquette_history;
+/** What makes the trainings of one model runs. */
+typedef struct maquette_tracking maquette_tracking;
+
+/** Opens the training history of a store. Runs whose process has died end now, as `interrupted`, with every epoch that
+ *  was written.
+ *  @param store with the runs, and the models that are saved in their course; kept alive by the history.
+ *  @param[out] history yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_IO, E_FULL, E_LOCKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_history_open(maquette_store *store, maquette_history **history, maquette_error **error);
+
+/** Gives a history back, and ends its trackings and its stream. A training that goes on is recorded to its end all the
+ *  same; this does not wait for it. Call maquette_history_flush() before a program ends. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_history_destroy(maquette_history *history);
+
+/** Makes every training of a model a run from now on. One that is past its beginning already is not recorded.
+ *  @param history to record in.
+ *  @param model of any kind; not kept alive.
+ *  @param basename of the runs, which are called "basename-1", "basename-2", …; NULL: "anonymous".
+ *  @param options NULL, or a JSON object: `checkpoint` (true unless given): the model is saved when a training has ended
+ *         well, or was cancelled after an epoch, as "basename-N@final"; `checkpointEvery` (a number from 1): and after
+ *         every so many epochs, as "basename-N@epoch-10".
+ *  @param[out] tracking yours to destroy. May be NULL: it then lasts as long as the history and the model.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_history_track(maquette_history *history, maquette_model *model, const char *basename,
+                                       const char *options, maquette_tracking **tracking, maquette_error **error);
+
+/** Ends a tracking: no training that begins from now on becomes a run. One that goes on is recorded to its end; this does
+ *  not wait for it. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_tracking_destroy(maquette_tracking *tracking);
+
+/** Waits until all that trainings have reported before is in the store, and the models with it; not for trainings that go
+ *  on. After maquette_model_wait() that is all of them.
+ *  @param history that records.
+ *  @param timeout_ms milliseconds to wait; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_TIMEOUT; or why something can't be written, after an attempt to, e.g. E_FULL, E_IO,
+ *          E_LOCKED: it is kept, and tried again. E_REENTRANT in a function of maquette_set_log() that hears of it.
+ *  Threads: any, any number at once. In a callback: yes. Since 0.1. */
+maquette_status maquette_history_flush(maquette_history *history, int64_t timeout_ms, maquette_error **error);
+
+/** The runs that match a query, a page of them.
+ *  @param history to look in.
+ *  @param query as of maquette_dataset_find(), e.g. {"basename": "digits", "$sort": {"start": -1}, "$limit": 10}. NULL:
+ *         all, in the order they were created.
+ *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [run, …]}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED, E_IO,
+ *          E_LOCKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_history_runs(const maquette_history *history, const char *query, char **page,
+                                      maquette_error **error);
+
+/** One run. What was written elsewhere under other names (acc, val_loss, …) has the names of the trainings here, and
+ *  checkpoints that are not in the store any more are left out.
+ *  @param history to look in.
+ *  @param id_or_name the id is looked up first, then the name.
+ *  @param[out] run the document, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND, E_IO, E_LOCKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_history_run(const maquette_history *history, const char *id_or_name, char **run,
+                                     maquette_error **error);
+
+/** Puts runs side by side.
+ *  @param history to look in.
+ *  @param runs a JSON array of ids or names.
+ *  @param[out] comparison {"runs": [{"id", "name", "status", …}, …],
+ *              "parameters": {"epochs": [20, 30], …}, those that are not the same in all runs, null where a run has none,
+ *              "logs": {"loss": {"values": [[…], […]], all of one length, null where there is none,
+ *                                "best": [{"value", "epoch"}, …], null where it is not known whether more is better,
+ *                                "bestRun": the index of the run with the best of all, or null}, …}}. Yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_IO, E_LOCKED. Threads: any.
+ *  In a callback: yes. Since 0.1. */
+maquette_status maquette_history_compare(const maquette_history *history, const char *runs, char **comparison,
+                                         maquette_error **error);
+
+/** Loads a model that was saved in the course of a run: its weights, labels and parameters. If it fails, the model stays
+ *  as it was.
+ *  @param history to look in.
+ *  @param id_or_name of the run.
+ *  @param checkpoint its id or name; NULL: the last of the run.
+ *  @param model of the kind that was trained.
+ *  @param[out] restored the checkpoint, {"id", "name", "service"}, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: a model of another kind), E_BAD_UTF8, E_NOT_FOUND (no such run, or
+ *          no such checkpoint), E_BAD_FORMAT, E_BUSY, E_IO, E_LOCKED. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_history_restore(const maquette_history *history, const char *id_or_name,
+                                         const char *checkpoint, maquette_model *model, char **restored,
+                                         maquette_error **error);
+
+/** Removes a run. One that is being recorded is recorded no further.
+ *  @param history to remove from.
+ *  @param id_or_name of the run.
+ *  @param with_checkpoints 0, or 1: the models that were saved in its course go, too.
+ *  @param[out] removed the run as it was, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND, E_IO, E_FULL, E_LOCKED. Threads: any.
+ *  In a callback: yes. Since 0.1. */
+maquette_status maquette_history_remove(maquette_history *history, const char *id_or_name, int32_t with_checkpoints,
+                                        char **removed, maquette_error **error);
+
+/** The stream of what happens to the runs, whoever in this process does it, once it is in the store; holds the last:
+ *
+ *      {"type": "ready"}                                                      nothing has happened yet
+ *      {"type": "created" | "updated" | "removed", "run": {"id", "name", "basename", "source", "status", "epoch",
+ *       "epochs", "data": {the figures of the last epoch}, …}}               without the logs
+ *      {"type": "failed", "error": "…", "code": 21, "run": {…}}               something could not be written
+ *
+ *  NULL if `history` is none. Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_history_changes(const maquette_history *history);
 
 #ifdef __cplusplus
 }

@@ -188,7 +188,8 @@ public func maquette_predictions_labels(
     if let names {
       func list(_ names: [String]) -> JSON { .array(names.map { .string($0) }) }
       names.pointee = try owned([
-        "answer": .string(found.answer), "outputs": list(found.names), "predicted": list(found.predicted.names),
+        "answer": .string(found.answer), "outputs": list(found.names),
+        "predicted": list(found.predicted.names),
         "true": list(found.trueLabels.names),
       ])
     }

@@ -62,15 +62,17 @@ extension Service {
 
   /// Adds a piece to the journal of a document. The document itself stays as it is, and so does its `updatedAt`.
   ///
+  /// This does not wait for the disk: the piece survives the death of the process at once, and a loss of power with
+  /// whatever is written next that does wait.
+  ///
   /// - Parameter name: of the piece, which no other piece that is still there has.
   /// - Throws: ``MaquetteError/Code/notFound`` with the id as its name.
   package func add(_ piece: [UInt8], named name: String, toJournalOf id: String) throws(MaquetteError) {
     let identifier = try Self.identifier(id)
     let folder = Folder(name: Self.journal(of: identifier), StoredFile(name: name, bytes: piece))
-    try write { (session) throws(MaquetteError) in
+    try writeAhead { (session) throws(MaquetteError) in
       guard try session.record(identifier, []) != nil else { throw Self.missing(id) }
       try session.insert(folder, of: identifier)
-      return ((), [])
     }
   }
 

@@ -29,6 +29,13 @@ public final class Service: Sendable {
     try backend.read(name, body)
   }
 
+  /// Runs `body` as a transaction of which nobody is told, without waiting for the disk: see ``Backend/writeAhead``.
+  func writeAhead(
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Void
+  ) throws(MaquetteError) {
+    try backend.writeAhead(name, committed: { _ in }, body)
+  }
+
   /// Runs `body` as a transaction and hands out the events it returns.
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> (Result, [ServiceEvent])

@@ -150,6 +150,30 @@ private final class Gate: Sendable {
   }
 
   @Test(arguments: locations())
+  func `writes what comes without being asked to, epoch by epoch`(_ kind: String) throws {
+    let directory = TemporaryDirectory()
+    let store = try store(kind, directory)
+    let history = try TrainingHistory(in: store)
+    let model = MLPClassifier(epochs: 50)
+    try history.track(model, as: "base", .init(checkpointsFinal: false))
+    let reached = Mutex(0)
+    history.changes.observe { event in
+      guard let epoch = event.value.run?["epoch"]?.integer else { return }
+      reached.withLock { $0 = epoch }
+    }
+    // The training waits for each epoch to be in the store: it would wait for ever for one that is kept back.
+    model.$training.observe { event in
+      guard event.value.phase == .epoch, let epoch = event.value.epoch else { return }
+      while reached.withLock({ $0 }) < epoch { sched_yield() }
+      #expect((try? history.run("base-1").epoch) == epoch)
+    }
+    let begin = Timestamp.now().milliseconds
+    try train(model, samples())
+    // 50 pauses and writes; a heartbeat alone, which the last of them would wait for, takes 20 seconds.
+    #expect(Timestamp.now().milliseconds - begin < 15_000)
+  }
+
+  @Test(arguments: locations())
   func `numbers the runs of each base, one above the newest`(_ kind: String) throws {
     let directory = TemporaryDirectory()
     let store = try store(kind, directory)
@@ -225,6 +249,30 @@ private final class Gate: Sendable {
     #expect(failure { try model.load(from: store, "nowhere") }?.code == .notFound)
     try model.load(from: store, "m")
     try model.reset()
+    try history.flush()
+    #expect(try history.runs().isEmpty)
+  }
+
+  @Test func `does not record a training that is past its beginning, however it ends`() throws {
+    let history = try TrainingHistory(in: DataStore("memory:"))
+    let samples = try samples()
+    let model = MLPClassifier(epochs: 1_000_000)
+    for round in 1...2 {
+      let tracking = Mutex<TrainingHistory.Tracking?>(nil)
+      let observation = model.$training.observe { event in
+        guard event.value.phase == .epoch else { return }
+        if event.value.epoch == 2 {
+          let made = try? history.track(model, as: "base")
+          tracking.withLock { $0 = made }
+        }
+        if event.value.epoch == 4, round == 1 { model.cancel() }
+      }
+      try model.train(on: samples.features, labels: samples.labels)
+      #expect(failure { try model.wait() }?.code == (round == 1 ? .cancelled : nil))
+      observation.cancel()
+      tracking.withLock { $0 }?.cancel()
+      model.epochs = 5
+    }
     try history.flush()
     #expect(try history.runs().isEmpty)
   }

@@ -100,6 +100,21 @@ import Testing
     #expect(try service.idsWithJournal() == [])
   }
 
+  @Test func `leaves the store as careful as it was`() throws {
+    let directory = TemporaryDirectory()
+    let store = try DataStore("sqlite:" + directory.path("store.db"))
+    let service = try store.service("runs")
+    let document = try service.create(["name": "a"])
+    try service.add([1], named: "1", toJournalOf: document.id)
+    #expect(failure { try service.add([1], named: "1", toJournalOf: document.id) } != nil)
+    #expect(failure { try service.add([2], named: "2", toJournalOf: "x") }?.code == .notFound)
+    #expect(try store.pragma("synchronous") == 2)
+    let careless = try DataStore("sqlite:" + directory.path("store.db") + "?synchronous=normal")
+    try careless.service("runs").add([3], named: "3", toJournalOf: document.id)
+    #expect(try careless.pragma("synchronous") == 1)
+    #expect(try service.getWithJournal(document.id).journal == [[1], [3]])
+  }
+
   @Test func `survives kill -9`() async throws {
     let directory = TemporaryDirectory()
     await #expect(processExitsWith: .signal(SIGKILL)) { [path = directory.path("store.db") as String] in

@@ -31,6 +31,32 @@ final class Received<Value: Sendable & Equatable>: Sendable {
     #expect(stream.value == nil)
   }
 
+  @Test func `that is set many times at once is as if it had been set so often`() {
+    let stream = Stream(0)
+    let made = Received<Int>()
+    stream.set(count: 3) {
+      made.append($0)
+      return 10 + $0
+    }
+    // Nobody watched: only the last was made.
+    #expect(made.all == [2])
+    #expect(stream.value == 12)
+    let received = Received<Int>()
+    let numbers = Received<UInt64>()
+    stream.observe {
+      received.append($0.value)
+      numbers.append($0.sequence)
+    }
+    stream.set(count: 2) { 20 + $0 }
+    stream.set(count: 0) { $0 }
+    stream.set(30)
+    #expect(received.all == [12, 20, 21, 30])
+    #expect(numbers.all == [3, 4, 5, 6])
+    stream.close()
+    stream.set(count: 2) { $0 }
+    #expect(stream.value == 30)
+  }
+
   @Test func `with a greeting tells it to every new subscriber first`() {
     let stream = Stream(greeting: 0)
     let first = Received<Int>()

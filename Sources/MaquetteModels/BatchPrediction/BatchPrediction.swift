@@ -20,7 +20,7 @@ public import MaquetteSystem
 /// `$status` says, while a run goes on: `start`, `running{count, total, data: the record}` for every record, and
 /// `success{count, total}`, `error{data: {error, code}}` or `cancelled{count, total}`.
 ///
-/// The predictions are computed and stored in blocks, each in one transaction: whatever happens, there are whole blocks
+/// The predictions are computed and stored in blocks of up to 4,096 rows, each in one transaction: whatever happens, there are whole blocks
 /// of whole records, and a run that resumes goes on behind them. Every method may be called from any thread.
 public final class BatchPrediction: @unchecked Sendable {  // wrapped properties are never assigned again
   public let name: String
@@ -129,7 +129,8 @@ public final class BatchPrediction: @unchecked Sendable {  // wrapped properties
   ///   ``MaquetteError/Code/reentrant`` in a callback of this `$status`.
   public func wait(timeout: Int64 = -1) throws(MaquetteError) { try runner.wait(timeout: timeout) }
 
-  /// Asks the run to end, which it does within one block; does not wait for that. What was predicted by then stays.
+  /// Asks the run to end, which it does within some milliseconds, or a few rows of a slow model; does not wait for that.
+  /// What was stored by then stays.
   public func cancel() { runner.cancel() }
 
   /// Removes all predictions; `$status` is idle then.

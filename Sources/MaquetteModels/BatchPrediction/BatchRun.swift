@@ -14,17 +14,27 @@ struct BatchRun {
   let service: Service
   let status: Stream<BatchPredictionStatus>
   let run: BackgroundRun
+  /// Milliseconds after which what is predicted is stored, though the block is not full: others want to see that it goes
+  /// on, and an interruption should not cost more.
+  var longest: Int64 = 1000
 
-  /// The most rows of a block, which is how soon a cancelled run ends.
+  /// The most rows of a block.
   private static let blockRows = 4096
   /// What the rows of a block take at the most.
   private static let blockBytes = 4 << 20
 
-  /// Predictions that were computed, and are stored next.
+  /// Instances that are to be predicted.
   private struct Block {
     let instances: InstanceIDs
     let truth: TrueValues
-    let values: Matrix
+    let features: Matrix
+
+    /// Some of the rows.
+    func gathering(_ rows: [Int32]) throws(MaquetteError) -> Block {
+      Block(
+        instances: instances.gathering(rows), truth: truth.gathering(rows),
+        features: try features.gathering(rows))
+    }
   }
 
   func predict(resume: Bool) throws(MaquetteError) -> BatchPredictionStatus {
@@ -45,41 +55,96 @@ struct BatchRun {
       done = found.done
     }
     var count = done.count
+    var pace = Pace()
     while let table = try pass.next() {
-      try run.checkCancellation()
-      guard let block = try predict(table, without: done) else { continue }
-      // Only now that there is something to put into its place, what is there goes.
-      let present: PredictionRun
-      if let batch { present = batch } else { present = try service.beginPredictions(form, origin: origin) }
-      batch = present
-      try run.checkCancellation()
-      let stored = try service.append(
-        block.values, of: block.instances, truth: block.truth, to: present)
-      let (before, total) = (count, pass.total)
-      status.set(count: stored.count) {
-        BatchPredictionStatus(running: before + $0 + 1, of: total, stored, row: $0)
+      guard let block = try missing(table, done) else { continue }
+      try predict(block, &pace) { (part, values) throws(MaquetteError) in
+        // Only now that there is something to put into its place, what is there goes.
+        let present: PredictionRun
+        if let batch {
+          present = batch
+        } else {
+          present = try service.beginPredictions(form, origin: origin)
+        }
+        batch = present
+        let stored = try service.append(values, of: part.instances, truth: part.truth, to: present)
+        let (before, total) = (count, pass.total)
+        status.set(count: stored.count) {
+          BatchPredictionStatus(running: before + $0 + 1, of: total, stored, row: $0)
+        }
+        count += stored.count
       }
-      count += stored.count
     }
     if batch == nil { _ = try service.beginPredictions(form, origin: origin) }
     return BatchPredictionStatus(.success, count: count, total: pass.total)
   }
 
-  /// The predictions of the rows that are not done; nil where all are.
-  private func predict(_ table: InstanceTable, without done: InstanceSet) throws(MaquetteError) -> Block? {
+  /// The rows that are not done; nil where all are.
+  private func missing(_ table: InstanceTable, _ done: InstanceSet) throws(MaquetteError) -> Block? {
     guard let ids = table.ids, let truth = table.truth else {
       throw MaquetteError(.internal, "a block of instances came without ids")
     }
-    if done.count > 0 {
-      let missing = done.missing(ids)
-      if missing.isEmpty { return nil }
-      if missing.count < ids.count {
-        return Block(
-          instances: ids.gathering(missing), truth: truth.gathering(missing),
-          values: try fitted.predictions(of: try table.features.gathering(missing)))
+    let all = Block(instances: ids, truth: truth, features: table.features)
+    if done.count == 0 { return all }
+    let missing = done.missing(ids)
+    if missing.count == ids.count { return all }
+    return missing.isEmpty ? nil : try all.gathering(missing)
+  }
+
+  /// Predicts a block in parts of a few milliseconds, so that a run that is cancelled ends soon, and hands it over whole;
+  /// or, if that takes long, as much as there is by then.
+  private func predict(
+    _ block: Block, _ pace: inout Pace, _ store: (Block, Matrix) throws(MaquetteError) -> Void
+  ) throws(MaquetteError) {
+    try fitted.requireWidth(block.features.columns)
+    try block.features.requireFinite()
+    let (rows, width, outputs) = (block.features.rows, block.features.columns, fitted.outputs)
+    let values = try FloatBuffer(zeros: rows * outputs)
+    var stored = 0
+    var done = 0
+    var patience = Deadline(milliseconds: longest)
+    while done < rows {
+      try run.checkCancellation()
+      let count = min(pace.rows, rows - done)
+      let start = ContinuousClock.now
+      try block.features.withUnsafeBufferPointer { (features) throws(MaquetteError) in
+        guard let features = features.baseAddress else { return }
+        try fitted.predict(
+          features + done * width, count: count, into: values.pointer + done * outputs)
       }
+      pace.took(ContinuousClock.now - start, for: count)
+      done += count
+      guard done == rows || patience.hasPassed else { continue }
+      try run.checkCancellation()
+      if stored == 0, done == rows {
+        try store(block, try Matrix(rows: rows, columns: outputs, sharing: values))
+      } else {
+        let part = (Int32(truncatingIfNeeded: stored)..<Int32(truncatingIfNeeded: done)).map { $0 }
+        let numbers = try Matrix(rows: rows, columns: outputs, sharing: values)
+        try store(try block.gathering(part), try numbers.gathering(part))
+      }
+      stored = done
+      patience = Deadline(milliseconds: longest)
     }
-    return Block(instances: ids, truth: truth, values: try fitted.predictions(of: table.features))
+  }
+}
+
+/// How many rows are predicted in a few milliseconds.
+private struct Pace {
+  private(set) var rows = 256
+
+  /// A part of a block should take so long.
+  private static let goal = Duration.milliseconds(5)
+  private static let limits = 16...4096
+
+  mutating func took(_ time: Duration, for count: Int) {
+    // A short rest of a block says little.
+    guard count == rows else { return }
+    if time > Self.goal * 2 {
+      rows = max(Self.limits.lowerBound, rows / 2)
+    } else if time < Self.goal / 2 {
+      rows = min(Self.limits.upperBound, rows * 2)
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import MaquetteFormats
 import MaquetteStores
 import MaquetteSystem
+import Synchronization
 
 /// A training as it goes on: all that is to be told about it, and how much of that is in the store.
 struct RunRecord: Sendable {
@@ -30,14 +31,26 @@ struct RunRecord: Sendable {
   var isEndStored = false
 
   init(
-    basename: String, source: String, parameters: JSONObject, start: Timestamp = .now(), epochs: Int? = nil
+    basename: String, source: String, parameters: JSONObject, epochs: Int? = nil
   ) {
     id = Service.newID()
     self.basename = basename
     self.source = source
     self.parameters = parameters
-    self.start = start
+    start = Self.nextStart()
     self.epochs = epochs
+  }
+
+  private static let lastStart = Mutex<Int64>(0)
+
+  /// Now, but later than all starts before, so that the order of trainings of a millisecond can be told.
+  private static func nextStart() -> Timestamp {
+    let now = Timestamp.now().milliseconds
+    return lastStart.withLock { last in
+      // A clock that was set back is believed again, but not at once.
+      last = last >= now && last - now < 1000 ? last + 1 : now
+      return Timestamp(milliseconds: last)
+    }
   }
 
   mutating func append(epoch number: Int?, of epochs: Int?, _ figures: JSONObject?) {

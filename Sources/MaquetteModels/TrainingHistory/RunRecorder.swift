@@ -95,8 +95,9 @@ final class RunRecorder: Sendable {
     case .cancelled, .error:
       if let run {
         finish(run, status)
-      } else if let before, before != .loading {
-        // It failed before it began: on its rows, perhaps. What is heard first of all was before this came.
+      } else if let before, ![.loading, .start, .epoch].contains(before) {
+        // It failed before it began: on its rows, perhaps. What is heard first of all was before this came, and a
+        // training that had begun by then is not recorded.
         if let run = begin(status) { finish(run, status) }
       }
     }

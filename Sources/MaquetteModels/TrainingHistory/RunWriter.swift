@@ -7,10 +7,11 @@ import MaquetteSystem
 /// Writes the runs of one history, on a thread of its own, so that no training ever waits for a store.
 ///
 /// What trainings report is put into an inbox, which takes a microsecond. The thread takes all that is there, writes it
-/// in one transaction for each run, and pauses in proportion to what that took: so it uses a fraction of the store and
-/// of a processor, however fast the epochs come, and what comes meanwhile is one write. A fresh epoch goes into the
-/// journal of its run, at a cost that does not grow with the run; the document itself, which grows, is brought up to
-/// date whenever a twentieth of the time is enough for that. The thread is there while a run is.
+/// in one transaction for each run, and pauses: so it uses a fraction of the store and of a processor, however fast the
+/// epochs come, and what comes meanwhile is one write. A fresh epoch goes into the journal of its run, at a cost that
+/// does not grow with the run and without waiting for the disk; the document itself, which grows, is brought up to date,
+/// and the disk waited for, whenever a twentieth of the time is enough for that. So a process that is killed loses some
+/// hundredths of a second, and a machine without power some seconds. The thread is there while a run is.
 final class RunWriter: Sendable {
   /// What a training reports.
   enum Notice: Sendable {
@@ -155,8 +156,10 @@ final class RunWriter: Sendable {
 
   /// The document is written again after so many times the time it took.
   private static let writingShare: UInt64 = 20
-  /// The pause after a write: so many times the time it took, and at the most so long.
+  /// The pause after a write: so many times what a journal took, and no less and no more than this. A thousand commits in
+  /// a second would take a fifth of a processor, which the training may need.
   private static let pauseShare: UInt64 = 3
+  private static let shortestPause: UInt64 = 10_000_000
   private static let longestPause: UInt64 = 250_000_000
   /// Attempts to write what is left when the history is closed.
   private static let lastAttempts = 3
@@ -194,7 +197,8 @@ final class RunWriter: Sendable {
     let isResting = desk.pauseUntil > now
     var wake = desk.runs.map(\.nextWriting).min() ?? .max
     if desk.runs.contains(where: { $0.record.hasNews }) { wake = now }
-    wake = max(wake, desk.pauseUntil)
+    // What comes during the pause wakes nobody: at its end the inbox is looked at, whatever is due.
+    if isResting { wake = desk.pauseUntil }
     let isOver = desk.runs.isEmpty
     let milliseconds = wake <= now ? 0 : Int64((wake - now) / 1_000_000 + 1)
     let batch = state.wait(until: Deadline(milliseconds: milliseconds)) { state -> Batch?? in
@@ -250,11 +254,12 @@ final class RunWriter: Sendable {
     let begin = Self.now()
     var failure: MaquetteError?
     var hasWritten = false
+    var journalsTook: UInt64 = 0
     for place in desk.runs.indices {
       guard desk.runs[place].record.hasNews || desk.runs[place].nextWriting <= begin else { continue }
       hasWritten = true
       do throws(MaquetteError) {
-        try write(&desk.runs[place])
+        journalsTook += try write(&desk.runs[place])
       } catch {
         let record = desk.runs[place].record
         if error.code == .notFound, error.name == record.id {
@@ -278,12 +283,15 @@ final class RunWriter: Sendable {
     } else {
       if desk.failures > 0 { Log.info("the training history can be written again") }
       desk.failures = 0
-      desk.pauseUntil = now + min((now - begin) * Self.pauseShare, Self.longestPause)
+      desk.pauseUntil =
+        now + min(max(journalsTook * Self.pauseShare, Self.shortestPause), Self.longestPause)
     }
     return failure
   }
 
-  private func write(_ recording: inout Recording) throws(MaquetteError) {
+  /// - Returns: how long its journal took, in nanoseconds.
+  private func write(_ recording: inout Recording) throws(MaquetteError) -> UInt64 {
+    var journalTook: UInt64 = 0
     var record = recording.record
     defer { recording.record = record }
     if record.name == nil {
@@ -301,11 +309,14 @@ final class RunWriter: Sendable {
       try measured(&recording) { () throws(MaquetteError) in try writeDocument(&record) }
     } else if record.stored < record.logs.count {
       let piece = record.piece
+      let begin = Self.now()
       try service.add(piece.bytes, named: piece.name, toJournalOf: record.id)
+      journalTook = Self.now() - begin
       record.stored = record.logs.count
       changes.set(TrainingHistory.Change(.updated, record.summary))
     }
     if let unsaved { throw unsaved }
+    return journalTook
   }
 
   private func writeDocument(_ record: inout RunRecord) throws(MaquetteError) {

@@ -24,10 +24,26 @@ protocol Backend: Sendable {
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result
 
+  /// As ``write(_:committed:_:)``, without waiting for the disk: what was written survives the process at once, a loss of
+  /// power only once anything is written that waits.
+  func writeAhead<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result
+
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
 
   /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
   func requirePresence() throws(MaquetteError)
+}
+
+extension Backend {
+  func writeAhead<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try write(service, committed: committed, body)
+  }
 }
 
 /// Tells two states of a service apart.

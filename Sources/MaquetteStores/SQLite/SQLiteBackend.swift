@@ -11,7 +11,9 @@ final class SQLiteBackend: Backend {
     content = SQLiteContent()
     let content = content
     // Where this throws, the thread is ended by deinit.
-    try worker.run { () throws(MaquetteError) in content.open(try SQLiteFile.open(path, options)) }
+    try worker.run { () throws(MaquetteError) in
+      content.open(try SQLiteFile.open(path, options), isSynchronousFull: options.isSynchronousFull)
+    }
   }
 
   deinit {
@@ -51,6 +53,20 @@ final class SQLiteBackend: Backend {
     _ service: String, committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
+    try write(service, isAhead: false, committed, body)
+  }
+
+  func writeAhead<Result: Sendable>(
+    _ service: String, committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
+    try write(service, isAhead: true, committed, body)
+  }
+
+  private func write<Result: Sendable>(
+    _ service: String, isAhead: Bool, _ committed: @escaping @Sendable (Result) -> Void,
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result {
     let content = content
     return try worker.run(
       { () throws(MaquetteError) in
@@ -58,8 +74,10 @@ final class SQLiteBackend: Backend {
         let table = try content.table(service)
         let result: Result
         do throws(MaquetteError) {
-          result = try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
-            try body(try SQLiteSession(connection, table))
+          result = try content.synchronizing(!isAhead) { () throws(MaquetteError) in
+            try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
+              try body(try SQLiteSession(connection, table))
+            }
           }
         } catch {
           table.forget()
@@ -85,5 +103,11 @@ final class SQLiteBackend: Backend {
   package func execute(_ sql: String) throws(MaquetteError) {
     let content = content
     try worker.run { () throws(MaquetteError) in try content.execute(sql) }
+  }
+
+  /// A setting of the connection, for tests.
+  package func pragma(_ name: String) throws(MaquetteError) -> Int64? {
+    let content = content
+    return try worker.run { () throws(MaquetteError) in try content.pragma(name) }
   }
 }

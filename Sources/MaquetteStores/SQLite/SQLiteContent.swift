@@ -6,8 +6,12 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   private var connection: SQLiteConnection?
   private var tables: [String: SQLiteTable] = [:]
 
-  func open(_ connection: SQLiteConnection) {
+  /// Whether a commit is on the disk when it returns.
+  private var isSynchronousFull = true
+
+  func open(_ connection: SQLiteConnection, isSynchronousFull: Bool) {
     self.connection = connection
+    self.isSynchronousFull = isSynchronousFull
     sqlite3_wal_hook(
       connection.handle,
       { content, _, _, pages in
@@ -28,6 +32,13 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   }
 
   func execute(_ sql: String) throws(MaquetteError) { try opened().execute(sql) }
+
+  func pragma(_ name: String) throws(MaquetteError) -> Int64? {
+    let connection = try opened()
+    // What was prepared before would tell the setting of then.
+    connection.finalizeStatements()
+    return try connection.integer("PRAGMA \(name)")
+  }
 
   /// Runs `body` between `begin` and COMMIT, or undoes what it did.
   func transaction<Value>(
@@ -58,6 +69,21 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
       .inputOutput,
       "the store's file '\(connection.path)' is gone: it was deleted or moved while it was in use",
       name: connection.path)
+  }
+
+  /// Runs `body` so that its commits don't wait for the disk, unless they have to: they are in the log all the same, and
+  /// on the disk with the next commit that waits.
+  func synchronizing<Value>(
+    _ hasTo: Bool, _ body: () throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> Value {
+    guard !hasTo, isSynchronousFull else { return try body() }
+    let connection = try opened()
+    // Not kept as prepared statements: these take effect while they are compiled.
+    try connection.execute("PRAGMA synchronous = NORMAL")
+    let outcome: Result<Value, MaquetteError>
+    do throws(MaquetteError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
+    try connection.execute("PRAGMA synchronous = FULL")
+    return try outcome.get()
   }
 
   // MARK: Services

@@ -51,6 +51,7 @@ from ._errors import (
     UnsupportedError,
     WaitTimeoutError,
 )
+from ._history import Checkpoint, Comparison, Run, Tracking, TrainingHistory
 from ._kinds import PCA, UMAP, KMeans, KNNClassifier, KNNRegressor, MLPClassifier, MLPRegressor
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
@@ -75,8 +76,10 @@ __all__ = [
     "BatchStream",
     "BusyError",
     "CancelledError",
+    "Checkpoint",
     "ClosedError",
     "ClusterPrediction",
+    "Comparison",
     "ConflictError",
     "ConfusionMatrix",
     "Dataset",
@@ -110,6 +113,7 @@ __all__ = [
     "Queue",
     "ReadOnlyError",
     "ReentrantError",
+    "Run",
     "Scatter",
     "Schema",
     "Score",
@@ -118,6 +122,8 @@ __all__ = [
     "StoreIOError",
     "Stream",
     "Subscription",
+    "Tracking",
+    "TrainingHistory",
     "TrainingStatus",
     "TrainingStream",
     "UMAP",

@@ -191,7 +191,7 @@ class BatchPrediction(Owner):
             raise
 
     def cancel(self) -> None:
-        """Asks the run to end, which it does within one block. What was predicted by then stays."""
+        """Asks the run to end, which it does within some milliseconds. What was stored by then stays."""
         self._call(_cancel)
 
     def clear(self) -> None:

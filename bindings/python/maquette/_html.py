@@ -22,6 +22,8 @@ RIGHT, WRONG = "59,130,246", "224,123,0"
 
 #: A picture that is part of the document, as `thumbnail` has it in Marcelle's instances.
 PICTURE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
+#: A cell of a table with so many characters stays on one line.
+SHORT = 30
 #: A thumbnail of more characters is left out.
 PICTURE_LENGTH = 50_000
 
@@ -51,6 +53,8 @@ def table(head: Sequence[Any], rows: Iterable[Sequence[Any]], right: Iterable[in
 
     def cell(tag: str, column: int, content: Any, more: str = "") -> str:
         side = "right" if column in aligned else "left"
+        if not isinstance(content, Markup) and len(str(content)) <= SHORT:
+            more += "white-space:nowrap;"
         return (
             f'<{tag} style="text-align:{side};padding:1px 12px 1px 0;border:0;vertical-align:middle;background:none;'
             f'{more}">{safe(content)}</{tag}>'

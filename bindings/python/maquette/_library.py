@@ -272,6 +272,18 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_confusion_recount": (status, [handle, error_out]),
     "maquette_metrics_regression": (status, [matrix, matrix, regression_scores, error_out]),
     "maquette_metrics_log_loss": (status, [texts, matrix, texts, double_out, error_out]),
+    # Training history
+    "maquette_history_open": (status, [handle, handle_out, error_out]),
+    "maquette_history_destroy": (None, [handle]),
+    "maquette_history_track": (status, [handle, handle, text, text, handle_out, error_out]),
+    "maquette_tracking_destroy": (None, [handle]),
+    "maquette_history_flush": (status, [handle, c_int64, error_out]),
+    "maquette_history_runs": (status, [handle, text, text_out, error_out]),
+    "maquette_history_run": (status, [handle, text, text_out, error_out]),
+    "maquette_history_compare": (status, [handle, text, text_out, error_out]),
+    "maquette_history_restore": (status, [handle, text, text, handle, text_out, error_out]),
+    "maquette_history_remove": (status, [handle, text, c_int32, text_out, error_out]),
+    "maquette_history_changes": (handle, [handle]),
 }
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -145,6 +145,8 @@ class Model(Owner):
         self._slots: list[Slot] = []
         self._labels = LabelMemory()
         self._readers: list[BlockReader] = []
+        # What records its trainings.
+        self._trackings: set[Owner] = set()
         self._own(handle, library.maquette_model_destroy)
 
     def clone(self: Self) -> Self:

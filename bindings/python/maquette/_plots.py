@@ -9,7 +9,7 @@ import numpy
 
 from ._arrays import Array
 from ._errors import NotTrainedError, UnknownParameterError
-from ._svg import COLOURS, LEGEND, coloured, shortened
+from ._svg import COLOURS, LEGEND, Curve, coloured, shortened
 
 #: Labels of a matrix that is still drawn with names and counts.
 WRITTEN_LABELS = 30
@@ -26,7 +26,7 @@ def axes_for(ax: Any) -> Any:
     return pyplot.subplots(layout="constrained")[1]
 
 
-def plot_curves(curves: Mapping[str, Sequence[float]], measure: str, ax: Any, state: str) -> Any:
+def plot_curves(curves: Mapping[str, Curve], measure: str, ax: Any, state: str) -> Any:
     """A measure over the epochs, on the training rows and on the validation rows."""
     drawn = {
         name: curves[key] for name, key in (("training", measure), ("validation", f"{measure}_val")) if key in curves
@@ -94,7 +94,7 @@ def plot_matrix(counts: Array, labels: Sequence[str], normalize: bool, ax: Any, 
     return ax
 
 
-def plot_runs(curves: Mapping[str, Sequence[float]], measure: str, ax: Any) -> Any:
+def plot_runs(curves: Mapping[str, Curve], measure: str, ax: Any) -> Any:
     """A measure over the epochs of several runs, a line for each."""
     ax = axes_for(ax)
     for number, (name, values) in enumerate(curves.items()):

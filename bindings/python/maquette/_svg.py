@@ -32,6 +32,9 @@ COLOURS = (
     "#84a30d",
 )
 
+#: The values of a curve.
+Curve = Sequence[float] | Array
+
 #: Points of a curve, and points of a scatter, that are drawn at the most.
 CURVE_POINTS = 300
 SCATTER_POINTS = 5_000
@@ -52,9 +55,7 @@ def shortened(value: Any, length: int = 40) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def curves(
-    title: str, named: Mapping[str, Sequence[float]], width: int = 320, height: int = 180, legend: bool = True
-) -> str:
+def curves(title: str, named: Mapping[str, Curve], width: int = 320, height: int = 180, legend: bool = True) -> str:
     """Lines over the epochs, from 1: of one measure, with the training rows' first and the validation rows' next."""
     arrays = {name: numpy.asarray(values, float).ravel() for name, values in named.items()}
     arrays = {name: values for name, values in arrays.items() if numpy.isfinite(values).any()}

@@ -16,11 +16,13 @@ import numpy
 from ._arrays import Array
 from ._errors import MaquetteError
 from ._html import Markup, bar, box, chips, details, faint, features, heat, numbers, row, shares, table
-from ._svg import curves, image, ordered, scatter, shortened, square_of
+from ._svg import COLOURS, Curve, curves, escape, image, ordered, scatter, shortened, square_of
+from ._text import snake_case
 
 if TYPE_CHECKING:
     from ._batch import BatchPrediction, Predictions
     from ._dataset import Dataset, Page
+    from ._history import Comparison, Run, TrainingHistory
     from ._metrics import ConfusionMatrix
     from ._models import Model
     from ._prediction import ClusterPrediction, Prediction
@@ -35,6 +37,8 @@ MEASURES = ("loss", "accuracy", "mean_absolute_error")
 DATASET_ROWS, PAGE_ROWS = 5, 20
 #: Labels, clusters or components with a bar each.
 BARS = 12
+#: Runs of a history.
+RUNS = 15
 #: Labels of a confusion matrix, and predictions of a batch.
 MATRIX_LABELS, PREDICTIONS = 20, 10
 #: Confidences of one prediction.
@@ -62,7 +66,7 @@ def view(function: Callable[[Viewed], str]) -> Callable[[Viewed], str]:
 # Trainings
 
 
-def panels(named: Mapping[str, Sequence[float]]) -> Markup:
+def panels(named: Mapping[str, Curve]) -> Markup:
     """The curves of a training, a picture for each measure: `loss` with `loss_val`, and so on."""
     pictures = []
     for title, trained, validated in grouped(named).values():
@@ -168,6 +172,76 @@ def _clusters(model: Model) -> Markup:
 
 def _image(square: Any) -> Markup:
     return features({"thumbnail": image(square)})
+
+
+# Runs
+
+
+@view
+def run_html(run: Run) -> str:
+    logs = {snake_case(name): values for name, values in run.logs.items()}
+    parts: list[str] = []
+    if run.is_running and run.epochs:
+        parts.append(bar((run.epoch or 0) / run.epochs, width=320))
+    if run.error:
+        parts.append(run.error)
+    parts.append(panels(logs))
+    rows = [(name, shortened(json.dumps(value, ensure_ascii=False))) for name, value in run.parameters.items()]
+    parts.append(details("parameters", table((), rows)) if rows else "")
+    if run.checkpoints:
+        parts.append(faint(f"saved as {', '.join(shortened(saved.name) for saved in run.checkpoints[-3:])}"))
+    return box(f"Run {run.name}", _run_state(run), *parts)
+
+
+def _run_state(run: Run) -> str:
+    epochs = "" if run.epoch is None else f", epoch {run.epoch}" + (f"/{run.epochs}" if run.epochs else "")
+    return f"{run.source}, {run.status}{epochs}"
+
+
+@view
+def history_html(history: TrainingHistory) -> str:
+    """The last runs, without their curves: each run shows its own."""
+    if history.closed:
+        return box("Training history", "closed")
+    last = history.runs(sort="-start", limit=RUNS)
+    rows = []
+    for run in last:
+        figures = [f"{_measure_title(name)} {values[-1]:.4g}" for name, values in run.logs.items() if len(values)]
+        start = "" if run.start is None else f"{run.start:%Y-%m-%d %H:%M:%S}"
+        epochs = "" if run.epoch is None else f"{run.epoch}/{run.epochs or '?'}"
+        rows.append((run.name, run.source, run.status, epochs, ", ".join(figures), faint(start)))
+    parts: list[str] = [table(("run", "kind", "status", "epochs", "", "started (UTC)"), rows)] if rows else []
+    if len(last) == RUNS:
+        parts.append(faint(f"the last {RUNS}"))
+    return box("Training history", f"in {history.store.location}", *parts)
+
+
+@view
+def comparison_html(comparison: Comparison) -> str:
+    """A column for each run, in the colour of its lines."""
+    marks = [
+        Markup(f'<span style="color:{COLOURS[number % len(COLOURS)]}">●</span> {escape(shortened(run.name, 24))}')
+        for number, run in enumerate(comparison.runs)
+    ]
+    rows: list[Sequence[Any]] = [
+        (name, *(shortened(json.dumps(value, ensure_ascii=False), 24) for value in values))
+        for name, values in comparison.parameters.items()
+    ]
+    for name, bests in comparison.best.items():
+        shown = ["" if best is None else f"{best[0]:.4g} (epoch {best[1]})" for best in bests]
+        rows.append((f"best {_measure_title(name)}", *shown))
+    pictures = []
+    for name, values in comparison.logs.items():
+        lines = {str(number): line for number, line in enumerate(values)}
+        pictures.append(Markup(curves(_measure_title(name), lines, legend=False)))
+    return box("Comparison", f"of {len(comparison.runs)} runs", table(("", *marks), rows), row(*pictures))
+
+
+def _measure_title(name: str) -> str:
+    """`lossVal` → `validation loss`."""
+    title = snake_case(name)
+    base = title.removesuffix("_val")
+    return ("validation " if base != title else "") + base.replace("_", " ")
 
 
 # Data

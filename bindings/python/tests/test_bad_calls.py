@@ -26,7 +26,10 @@ def handles(blobs):
     with maquette.Store() as store, store.dataset("points") as dataset, maquette.KNNClassifier() as model:
         dataset.append(*blobs)
         model.fit(dataset)
+        history = maquette.TrainingHistory(store)
+        tracking = history.track(model, "points")
         with (
+            history,
             model.training.queue() as events,
             store.batch_prediction("points") as batch,
             maquette.ConfusionMatrix.of(batch.predict(model, dataset).wait()) as confusion,
@@ -42,6 +45,8 @@ def handles(blobs):
                 "model": model._handle.value,
                 "stream": model.training._handle.value,
                 "subscription": events._handle.value,
+                "history": history._handle.value,
+                "tracking": tracking._handle.value,
             }
 
 
@@ -69,20 +74,32 @@ def outputs() -> dict[object, object]:
 
 def subject(name: str) -> str:
     """The kind of handle a function takes first."""
-    if name in ("maquette_dataset_open", "maquette_batch_prediction_open"):
+    if name in ("maquette_dataset_open", "maquette_batch_prediction_open", "maquette_history_open"):
         return "store"
     if name.startswith("maquette_batch_prediction") or name == "maquette_confusion_open":
         return "batch_prediction"
     return name.split("_")[1]
 
 
+HANDLES = (
+    "store",
+    "dataset",
+    "model",
+    "stream",
+    "subscription",
+    "batch_prediction",
+    "predictions",
+    "confusion",
+    "history",
+    "tracking",
+)
+
 #: Functions whose first parameter is a handle, without those of errors.
 OF_HANDLES = [
     name
     for name, (_, arguments) in FUNCTIONS.items()
     if arguments[:1] == [c_void_p]
-    and subject(name)
-    in ("store", "dataset", "model", "stream", "subscription", "batch_prediction", "predictions", "confusion")
+    and subject(name) in HANDLES
     and name != "maquette_confusion_create"  # takes labels first
 ]
 

@@ -249,6 +249,46 @@ def test_a_batch_prediction_is_shown_with_its_records(store: maquette.Store, blo
     assert "closed" in text_of(batch)
 
 
+def test_runs_are_shown_with_their_curves(store: maquette.Store, blobs) -> None:
+    with maquette.TrainingHistory(store) as history, maquette.MLPClassifier(epochs=5, seed=1) as model:
+        assert "in " in text_of(history)
+        with history.track(model, HOSTILE):
+            model.fit(*blobs)
+            model.epochs = 8
+            model.fit(*blobs)
+        first, second = history.runs()
+        assert html_of(second).count("<svg") == 2
+        text = text_of(second)
+        assert "mlp-classifier, success, epoch 8/8" in text and "learning_rate" in text and "saved as" in text
+        text = text_of(history)
+        assert f"{HOSTILE}-1" in text and f"{HOSTILE}-2" in text and "5/5" in text and "8/8" in text
+        comparison = history.compare(first, second)
+        text = text_of(comparison)
+        assert "best validation loss" in text and "(epoch " in text
+        pictures = re.findall("<svg.*?</svg>", html_of(comparison))
+        assert len(pictures) == 4
+        lines = ElementTree.fromstring(pictures[0]).findall("{http://www.w3.org/2000/svg}polyline")
+        # Of the shorter run no more than it has.
+        assert sorted(len((line.get("points") or "").split()) for line in lines) == [5, 8]
+    assert "closed" in text_of(history)
+
+
+def test_a_run_that_goes_on_is_shown_with_a_bar(digits: Digits) -> None:
+    with maquette.Store() as store, maquette.TrainingHistory(store) as history:
+        with maquette.MLPClassifier(epochs=1_000_000) as model:
+            history.track(model, "long")
+            model.train(digits.X, digits.y)
+            next(status for status in model.training.queue() if status.status == "epoch")
+            history.flush()
+            assert "width:0.0%" in html_of(history.run("long-1"))
+            model.cancel()
+            with pytest.raises(maquette.CancelledError):
+                model.wait()
+            history.flush()
+        assert "cancelled" in text_of(history.run("long-1"))
+        assert "<svg" in html_of(history.run("long-1"))
+
+
 def test_curves_of_any_numbers_are_drawn() -> None:
     for values in ([], [float("nan")], [1.0], [0.0, 0.0], [1e-30, 1e30], [-5.0, float("inf"), 3.0], [1.0] * 100_000):
         picture = _svg.curves("loss", {"training": values, "validation": [0.5]})

@@ -26,6 +26,8 @@ HANDLES = [
     "batch_prediction",
     "predictions",
     "confusion",
+    "history",
+    "tracking",
 ]
 
 #: C's types, without const, and the table's.

@@ -110,6 +110,27 @@ def test_a_confusion_matrix_is_drawn() -> None:
             assert not ax.texts
 
 
+def test_runs_are_drawn(store: maquette.Store, blobs) -> None:
+    with maquette.TrainingHistory(store) as history, maquette.MLPClassifier(epochs=5, seed=1) as model:
+        with history.track(model, "points"):
+            model.fit(*blobs)
+            model.epochs = 8
+            model.fit(*blobs)
+        first, second = history.runs()
+        ax = second.plot()
+        assert [line.get_label() for line in ax.lines] == ["training", "validation"]
+        assert list(ax.lines[0].get_ydata()) == second.logs["loss"].tolist()
+        comparison = history.compare(first, second)
+        ax = comparison.plot("loss_val")
+        assert [line.get_label() for line in ax.lines] == ["points-1", "points-2"]
+        assert numpy.allclose(ax.lines[1].get_ydata(), second.logs["lossVal"])
+        assert comparison.plot(ax=pyplot.subplots()[1]).get_ylabel() == "loss"
+        ax.figure.canvas.draw()
+        for shown in (second, comparison):
+            with pytest.raises(maquette.UnknownParameterError, match="no 'error' to be drawn"):
+                shown.plot("error")
+
+
 def test_any_label_can_be_drawn() -> None:
     labels = ["$x^$", "_hidden", "<b>", "ß" * 100, "\0\ud800"]
     ax = maquette.Scatter([[n, n] for n in range(5)], labels, "$\\frac$").plot()
