@@ -10,7 +10,7 @@ import MaquetteSystem
 /// in one transaction for each run, and pauses: so it uses a fraction of the store and of a processor, however fast the
 /// epochs come, and what comes meanwhile is one write. A fresh epoch goes into the journal of its run, at a cost that
 /// does not grow with the run and without waiting for the disk; the document itself, which grows, is brought up to date,
-/// and the disk waited for, whenever a twentieth of the time is enough for that. So a process that is killed loses some
+/// and the disk waited for, whenever a fiftieth of the time is enough for that. So a process that is killed loses some
 /// hundredths of a second, and a machine without power some seconds. The thread is there while a run is.
 final class RunWriter: Sendable {
   /// What a training reports.
@@ -155,7 +155,7 @@ final class RunWriter: Sendable {
   }
 
   /// The document is written again after so many times the time it took.
-  private static let writingShare: UInt64 = 20
+  private static let writingShare: UInt64 = 50
   /// The pause after a write: so many times what a journal took, and no less and no more than this. A thousand commits in
   /// a second would take a fifth of a processor, which the training may need.
   private static let pauseShare: UInt64 = 3
