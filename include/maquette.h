@@ -858,7 +858,8 @@ void maquette_batch_prediction_destroy(maquette_batch_prediction *batch);
 /** How a batch prediction is made. All zero: as is usual. */
 typedef struct maquette_batch_options {
   size_t struct_size;
-  /** Where the instances have their features: a field with arrays of numbers; dots lead into objects. NULL: x. */
+  /** Where the instances have their features: a field with arrays of numbers; dots lead into objects. NULL: x, and not
+   *  Marcelle's `features`, which its instances do not have. */
   const char *input_field;
   /** 1: predict only what is missing, see maquette_batch_prediction_predict(). 0: everything. */
   int32_t resume;

@@ -13,28 +13,22 @@ extension Service {
     try read { (session) throws(MaquetteError) in try session.count(nil) }
   }
 
-  /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
-  package func requirePresence() throws(MaquetteError) { try backend.requirePresence() }
-
   /// Removes all documents, and begins a batch of predictions.
-  package func beginPredictions(
-    _ form: PredictionForm, origin: JSONObject
-  ) throws(MaquetteError) -> PredictionRun {
-    let run = PredictionRun(id: DocumentID.make().text, form: form, origin: origin)
-    try begin(run)
-    return run
+  package func begin(_ run: PredictionRun) throws(MaquetteError) {
+    try write { (session) throws(MaquetteError) in ((), try Self.begin(run, session)) }
   }
 
   /// Removes all documents, and what is known about a batch of predictions.
-  package func clearPredictions() throws(MaquetteError) { try begin(nil) }
+  package func clearPredictions() throws(MaquetteError) {
+    try write { (session) throws(MaquetteError) in ((), try Self.begin(nil, session)) }
+  }
 
-  private func begin(_ run: PredictionRun?) throws(MaquetteError) {
-    try write { (session) throws(MaquetteError) in
-      let hadAny = try session.count(nil) > 0
-      try session.begin(run)
-      guard hadAny else { return ((), []) }
-      return ((), [ServiceEvent(.cleared, EventSource(.cleared(dataset: nil), counts: [:], session))])
-    }
+  private static func begin(
+    _ run: PredictionRun?, _ session: any Session
+  ) throws(MaquetteError) -> [ServiceEvent] {
+    let hadAny = try session.count(nil) > 0
+    try session.begin(run)
+    return hadAny ? [ServiceEvent(.cleared, EventSource(.cleared(dataset: nil), counts: [:], session))] : []
   }
 
   /// Makes ready to go on with the batch that is there: keeps the predictions that are still right and removes all
@@ -79,11 +73,14 @@ extension Service {
   /// - Parameters:
   ///   - values: [rows, outputs], a row for each instance.
   ///   - truth: what the instances have as `y`.
+  ///   - begins: whether they are the first of the run, in the place of all documents there are.
   /// - Throws: ``MaquetteError/Code/conflict`` when the predictions were cleared, or others begun, since the run began.
   package func append(
-    _ values: Matrix, of instances: InstanceIDs, truth: TrueValues, to run: PredictionRun
+    _ values: Matrix, of instances: InstanceIDs, truth: TrueValues, to run: PredictionRun,
+    begins: Bool = false
   ) throws(MaquetteError) -> BulkPredictions {
     try write { (session) throws(MaquetteError) in
+      let cleared = begins ? try Self.begin(run, session) : []
       guard try session.predictionRun()?.id == run.id else {
         throw MaquetteError(
           .conflict,
@@ -98,7 +95,7 @@ extension Service {
       let events = (0..<values.rows).map {
         ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
       }
-      return (predictions, events)
+      return (predictions, cleared + events)
     }
   }
 

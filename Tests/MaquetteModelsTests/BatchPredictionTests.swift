@@ -517,12 +517,12 @@ private func ids(_ service: Service) throws -> [String] {
   }
 
   @Test func `goes on in another process with a model that was saved and loaded`() throws {
-    for kind in ["mlp-classifier", "knn-classifier", "mlp-regressor", "kmeans-clustering", "pca"] {
+    for kind in ModelKinds.all.map({ $0.kind }) {
       let here = try BatchStore("sqlite")
       let model = try ModelKinds.make(kind)
       let dataset = try Dataset("test", in: here.store)
       let samples = try Samples.clouds(rows: 30)
-      if kind == "mlp-regressor" {
+      if kind.hasSuffix("regressor") {
         try dataset.append(samples.features, targets: samples.features)
       } else {
         try dataset.append(samples.features, labels: LabelColumn(samples.labels))

@@ -21,12 +21,13 @@ private struct Stored {
     let labels = (0..<rows).map { ["a", "b", "c"][$0 % 3] }
     try dataset.append(try counting(rows), labels: LabelColumn(labels))
     service = try store.service("predictions-test")
-    run = try service.beginPredictions(.labels(["a", "b"]), origin: ["model": "m"])
+    run = PredictionRun(.labels(["a", "b"]), origin: ["model": "m"])
     values = try Matrix(rows: rows, columns: 2, (0..<rows).flatMap { row in [Float(row), 0.5] })
     let pass = try InstancePass(dataset, field: "x", rows: rows)
     let table = try #require(try pass.next())
     _ = try service.append(
-      values, of: try #require(table.ids), truth: try #require(table.truth), to: run)
+      values, of: try #require(table.ids), truth: try #require(table.truth), to: run,
+      begins: true)
   }
 }
 
@@ -103,7 +104,7 @@ private func version(_ path: String) throws -> Int64? {
     let here = try TestStore(kind)
     let stored = try Stored(here.store)
     let table = try #require(try stored.service.predictions().table)
-    _ = try stored.service.beginPredictions(.labels(["a", "b"]), origin: ["model": "m"])
+    try stored.service.begin(PredictionRun(.labels(["a", "b"]), origin: ["model": "m"]))
     #expect(try stored.service.count() == 0)
     let error = failure {
       _ = try stored.service.append(table.values, of: table.instances, truth: table.truth, to: stored.run)

@@ -59,15 +59,11 @@ struct BatchRun {
     while let table = try pass.next() {
       guard let block = try missing(table, done) else { continue }
       try predict(block, &pace) { (part, values) throws(MaquetteError) in
-        // Only now that there is something to put into its place, what is there goes.
-        let present: PredictionRun
-        if let batch {
-          present = batch
-        } else {
-          present = try service.beginPredictions(form, origin: origin)
-        }
+        // Only together with the first that come into its place, what is there goes.
+        let present = batch ?? PredictionRun(form, origin: origin)
+        let stored = try service.append(
+          values, of: part.instances, truth: part.truth, to: present, begins: batch == nil)
         batch = present
-        let stored = try service.append(values, of: part.instances, truth: part.truth, to: present)
         let (before, total) = (count, pass.total)
         status.set(count: stored.count) {
           BatchPredictionStatus(running: before + $0 + 1, of: total, stored, row: $0)
@@ -75,7 +71,7 @@ struct BatchRun {
         count += stored.count
       }
     }
-    if batch == nil { _ = try service.beginPredictions(form, origin: origin) }
+    if batch == nil { try service.begin(PredictionRun(form, origin: origin)) }
     return BatchPredictionStatus(.success, count: count, total: pass.total)
   }
 

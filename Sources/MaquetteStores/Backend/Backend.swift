@@ -32,9 +32,6 @@ protocol Backend: Sendable {
   ) throws(MaquetteError) -> Result
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
-
-  /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
-  func requirePresence() throws(MaquetteError)
 }
 
 extension Backend {
@@ -84,6 +81,9 @@ struct Block: Sendable {
 /// A backend that can't undo relies on its callers to check everything before they change anything.
 protocol Session: AnyObject {
   var version: StoreVersion { get }
+
+  /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
+  func requirePresence() throws(MaquetteError)
 
   // MARK: Reading
 

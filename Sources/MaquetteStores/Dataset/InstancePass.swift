@@ -49,11 +49,11 @@ package final class InstancePass {
   ///   ``MaquetteError/Code/badShape``, ``MaquetteError/Code/notFinite`` for an instance that can't be used, all naming
   ///   it; ``MaquetteError/Code/inputOutput`` when the store is gone; or what else reading meets.
   package func next() throws(MaquetteError) -> InstanceTable? {
-    try dataset.service.requirePresence()
     let request = request
     let (seen, total, startedAt, before) = (seen, total, startedAt, version)
     let (block, version) = try dataset.service.read {
       (session) throws(MaquetteError) -> (Block?, StoreVersion) in
+      try session.requirePresence()
       let version = session.version
       // Another process may have written anything anywhere: whether it was to this dataset is looked up once, at the
       // end, unless it is seen at once.

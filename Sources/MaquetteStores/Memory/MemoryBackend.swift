@@ -48,8 +48,6 @@ final class MemoryBackend: Backend {
     files.withLock { $0[folder]?.files.first { $0.name == name }?.bytes }
   }
 
-  func requirePresence() {}
-
   func keep(_ folder: Folder, of id: DocumentID, in content: MemoryContent) {
     if content.folders[id]?.contains(folder.name) != true {
       content.folders[id, default: []].append(folder.name)

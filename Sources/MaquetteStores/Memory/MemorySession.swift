@@ -13,6 +13,8 @@ final class MemorySession: Session {
 
   var version: StoreVersion { content.version }
 
+  func requirePresence() {}
+
   func record(_ id: DocumentID, _ parts: RecordParts) -> Record? {
     content.places[id].flatMap { record(at: Int64($0), parts) }
   }

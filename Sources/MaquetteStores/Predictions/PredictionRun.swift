@@ -9,7 +9,12 @@ package struct PredictionRun: Sendable, Equatable {
   /// What the predictions were made with and of; a run goes on only where this is the same.
   package let origin: JSONObject
 
-  package init(id: String, form: PredictionForm, origin: JSONObject) {
+  /// A new run.
+  package init(_ form: PredictionForm, origin: JSONObject) {
+    self.init(id: DocumentID.make().text, form: form, origin: origin)
+  }
+
+  private init(id: String, form: PredictionForm, origin: JSONObject) {
     self.id = id
     self.form = form
     self.origin = origin

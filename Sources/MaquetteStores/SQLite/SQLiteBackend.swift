@@ -70,13 +70,14 @@ final class SQLiteBackend: Backend {
     let content = content
     return try worker.run(
       { () throws(MaquetteError) in
-        try content.requireFile()
         let table = try content.table(service)
         let result: Result
         do throws(MaquetteError) {
           result = try content.synchronizing(!isAhead) { () throws(MaquetteError) in
             try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
-              try body(try SQLiteSession(connection, table))
+              let session = try SQLiteSession(connection, table)
+              try session.requirePresence()
+              return try body(session)
             }
           }
         } catch {
@@ -92,11 +93,6 @@ final class SQLiteBackend: Backend {
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
     let content = content
     return try worker.run { () throws(MaquetteError) in try content.file(folder, name) }
-  }
-
-  func requirePresence() throws(MaquetteError) {
-    let content = content
-    try worker.run { () throws(MaquetteError) in try content.requireFile() }
   }
 
   /// Runs SQL on the connection, for tests.

@@ -57,20 +57,6 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
     }
   }
 
-  /// A file that was deleted or moved takes what is written to it along, and nothing fails: SQLite has it open.
-  ///
-  /// - Throws: ``MaquetteError/Code/inputOutput`` when the file is not where it was opened any more.
-  func requireFile() throws(MaquetteError) {
-    let connection = try opened()
-    var hasMoved: Int32 = 0
-    let code = sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
-    guard code == SQLITE_OK, hasMoved != 0 else { return }
-    throw MaquetteError(
-      .inputOutput,
-      "the store's file '\(connection.path)' is gone: it was deleted or moved while it was in use",
-      name: connection.path)
-  }
-
   /// Runs `body` so that its commits don't wait for the disk, unless they have to: they are in the log all the same, and
   /// on the disk with the next commit that waits.
   func synchronizing<Value>(

@@ -131,8 +131,8 @@ class BatchPrediction(Owner):
         The model is the one that is there now; a later training changes nothing. The predictions that are there are
         replaced. Not so with `resume`: then only what is missing is predicted, after a run that was cancelled or
         failed, or for instances that were added or changed; a model that has learned something else, or another
-        dataset, begins anew all the same. `input_field` is where the instances have their features. With `progress`, a
-        line shows how it goes.
+        dataset, begins anew all the same. `input_field` is where the instances have their features: `x`, and not
+        Marcelle's `features`, which its instances do not have. With `progress`, a line shows how it goes.
         """
         options = BatchOptions(sizeof(BatchOptions), utf8(input_field, "input_field"), int(bool(resume)), 0)
         output = None if isinstance(progress, bool) else progress

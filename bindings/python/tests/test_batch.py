@@ -249,6 +249,40 @@ def test_its_repr_says_how_it_stands(batch, points, trained, store) -> None:
     assert maquette.BatchPrediction(store, "TestSet").status.value.status == "loaded"
 
 
+def test_a_run_that_was_killed_is_resumed_by_another_process(tmp_path) -> None:
+    path = tmp_path / "killed.db"
+    process = conftest.start(
+        """
+        digits = Digits()
+        store = maquette.Store("sqlite:" + sys.argv[1])
+        dataset = store.dataset("digits")
+        dataset.append(numpy.tile(digits.X, (20, 1)), numpy.tile(digits.y, 20))
+        model = maquette.KNNClassifier()
+        model.fit(digits.X, digits.y)
+        model.save(store, "digits")
+        batch = store.batch_prediction("digits")
+        batch.predict(model, dataset)
+        next(status for status in batch.status.queue() if status.status == "running")
+        print("running", flush=True)
+        batch.wait()
+        """,
+        path,
+    )
+    assert process.stdout and process.stdout.readline() == "running\n"
+    process.kill()
+    process.communicate()
+    with maquette.Store(path) as store, store.dataset("digits") as dataset, maquette.KNNClassifier() as model:
+        model.load(store, "digits")
+        with store.batch_prediction("digits") as batch:
+            assert batch.status.value == {"status": "loaded"}
+            kept = batch.results().ids.tolist()
+            assert 0 < len(kept) <= len(dataset) == 28_760
+            results = batch.predict(model, dataset, resume=True).wait().results()
+            assert results.ids[: len(kept)].tolist() == kept
+            assert len(set(results.ids)) == 28_760
+            assert (results.confidences == model.predict_proba(dataset.to_arrays()[0])).all()
+
+
 def test_ctrl_c_cancels_the_run() -> None:
     result = conftest.run(
         """
