@@ -555,6 +555,21 @@ INLINE void update_columns(const int rule, const int vectors, const float *x, pt
   }
 }
 
+/* The same where eight rows do not fit the registers: their part of dy comes from the nearest cache. */
+INLINE void update_column(const int rule, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                          ptrdiff_t column, const maquette_trained *layer, const step_vectors *by) {
+  float above[EIGHT * LANES] __attribute__((aligned(64)));
+  UNROLL for (int row = 0; row < EIGHT; row++) store(above + row * LANES, load(dy + row * stride + column));
+  for (ptrdiff_t input = 0; input < layer->inputs; input++) {
+    vf sum = splat(0);
+    UNROLL for (int row = 0; row < EIGHT; row++) {
+      sum = multiply_add(splat(x[row * x_stride + input]), load(above + row * LANES), sum);
+    }
+    ptrdiff_t to = input * stride + column;
+    step_vector(rule, layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum, by);
+  }
+}
+
 INLINE void gradient(const int rule, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                      ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
                      const step_vectors *by) {
@@ -580,7 +595,13 @@ INLINE void gradient(const int rule, const float *x, ptrdiff_t x_stride, const f
     input = inputs;
   }
   /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
-  const int tile = rule != WRITE && TILE_ROWS > 4 ? 4 : TILE_ROWS;
+  const int tile = rule == WRITE || TILE_ROWS <= 4 ? TILE_ROWS : 4;
+  if (rule != WRITE && TILE_ROWS < EIGHT && rows == EIGHT && stride < 256) {
+    for (ptrdiff_t column = 0; column < stride; column += LANES) {
+      update_column(rule, x, x_stride, dy, stride, column, layer, by);
+    }
+    input = inputs;
+  }
   for (; input + tile <= inputs; input += tile) {
     gradient_rows(rule, tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, by);
   }
