@@ -883,6 +883,8 @@ static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdif
 
 #include "neighbours.h"
 
+#include "sifting.h"
+
 #include "embedding.h"
 
 const maquette_kernels VARIANT = {
@@ -906,6 +908,11 @@ const maquette_kernels VARIANT = {
     .pack = pack,
     .score = score,
     .search = search,
+    .arrange_rows = arrange_rows,
+    .sift = sift,
+    .arrange_centers = arrange_centers,
+    .assign = assign,
+    .add_rows = add_rows,
     .embed = embed,
     .place = place,
     .distances = distances,
