@@ -852,6 +852,38 @@ static _Bool finite_all(const float *x, ptrdiff_t count) {
   return 1;
 }
 
+static void deviations(const float *x, ptrdiff_t rows, ptrdiff_t columns, const float *middle, float *y, double *sums) {
+  typedef double vd __attribute__((ext_vector_type(LANES)));
+  typedef double vd_anywhere __attribute__((ext_vector_type(LANES), aligned(8), may_alias));
+  enum { TOGETHER = 4 };
+  ptrdiff_t row = 0;
+  for (; row + TOGETHER <= rows; row += TOGETHER, x += TOGETHER * columns, y += TOGETHER * columns) {
+    ptrdiff_t i = 0;
+    for (; i + LANES <= columns; i += LANES) {
+      vf value[TOGETHER];
+      UNROLL for (int r = 0; r < TOGETHER; r++) {
+        value[r] = load(x + r * columns + i) - load(middle + i);
+        store(y + r * columns + i, value[r]);
+      }
+      vf sum = (value[0] + value[1]) + (value[2] + value[3]);
+      vd_anywhere *to = (vd_anywhere *)(sums + i);
+      *to += __builtin_convertvector(sum, vd);
+    }
+    for (; i < columns; i++) {
+      for (int r = 0; r < TOGETHER; r++) {
+        y[r * columns + i] = x[r * columns + i] - middle[i];
+        sums[i] += (double)y[r * columns + i];
+      }
+    }
+  }
+  for (; row < rows; row++, x += columns, y += columns) {
+    for (ptrdiff_t i = 0; i < columns; i++) {
+      y[i] = x[i] - middle[i];
+      sums[i] += (double)y[i];
+    }
+  }
+}
+
 static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns, float *y,
                       ptrdiff_t y_stride) {
   const vi magnitude = (vi)0x7fffffff;
@@ -904,6 +936,7 @@ const maquette_kernels VARIANT = {
     .network = network,
     .finite = finite_all,
     .exponential = exponential,
+    .deviations = deviations,
     .normalise = normalise,
     .pack = pack,
     .score = score,

@@ -227,6 +227,10 @@ typedef struct maquette_kernels {
   /* y = e^x, within 2 units in the last place; x and y may be the same. */
   void (*_Nonnull exponential)(const float *_Nonnull x, float *_Nonnull y, ptrdiff_t count);
 
+  /* y = x - middle, [rows, columns], and sums[columns] += what is in y. */
+  void (*_Nonnull deviations)(const float *_Nonnull x, ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull middle,
+                              float *_Nonnull y, double *_Nonnull sums);
+
   /* y[r] = x[r] / |x[r]|, zero rows stay zero; no overflow or underflow of squares. x and y may be the same. */
   void (*_Nonnull normalise)(const float *_Nonnull x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns,
                              float *_Nonnull y, ptrdiff_t y_stride);
