@@ -555,6 +555,21 @@ INLINE void update_columns(const int rule, const int vectors, const float *x, pt
   }
 }
 
+/* The same where eight rows do not fit the registers: their part of dy comes from the nearest cache. */
+INLINE void update_column(const int rule, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t stride,
+                          ptrdiff_t column, const maquette_trained *layer, const step_vectors *by) {
+  float above[EIGHT * LANES] __attribute__((aligned(64)));
+  UNROLL for (int row = 0; row < EIGHT; row++) store(above + row * LANES, load(dy + row * stride + column));
+  for (ptrdiff_t input = 0; input < layer->inputs; input++) {
+    vf sum = splat(0);
+    UNROLL for (int row = 0; row < EIGHT; row++) {
+      sum = multiply_add(splat(x[row * x_stride + input]), load(above + row * LANES), sum);
+    }
+    ptrdiff_t to = input * stride + column;
+    step_vector(rule, layer->weights + to, layer->weights_first + to, layer->weights_second + to, sum, by);
+  }
+}
+
 INLINE void gradient(const int rule, const float *x, ptrdiff_t x_stride, const float *dy, ptrdiff_t rows, ptrdiff_t inputs,
                      ptrdiff_t outputs, float *dw, float *db, const maquette_trained *layer,
                      const step_vectors *by) {
@@ -580,7 +595,13 @@ INLINE void gradient(const int rule, const float *x, ptrdiff_t x_stride, const f
     input = inputs;
   }
   /* Adam's roots and divisions overlap with the next tile's products, if that begins soon enough. */
-  const int tile = rule != WRITE && TILE_ROWS > 4 ? 4 : TILE_ROWS;
+  const int tile = rule == WRITE || TILE_ROWS <= 4 ? TILE_ROWS : 4;
+  if (rule != WRITE && TILE_ROWS < EIGHT && rows == EIGHT && stride < 256) {
+    for (ptrdiff_t column = 0; column < stride; column += LANES) {
+      update_column(rule, x, x_stride, dy, stride, column, layer, by);
+    }
+    input = inputs;
+  }
   for (; input + tile <= inputs; input += tile) {
     gradient_rows(rule, tile, x + input, x_stride, dy, stride, rows, dw, layer, input * stride, by);
   }
@@ -831,6 +852,38 @@ static _Bool finite_all(const float *x, ptrdiff_t count) {
   return 1;
 }
 
+static void deviations(const float *x, ptrdiff_t rows, ptrdiff_t columns, const float *middle, float *y, double *sums) {
+  typedef double vd __attribute__((ext_vector_type(LANES)));
+  typedef double vd_anywhere __attribute__((ext_vector_type(LANES), aligned(8), may_alias));
+  enum { TOGETHER = 4 };
+  ptrdiff_t row = 0;
+  for (; row + TOGETHER <= rows; row += TOGETHER, x += TOGETHER * columns, y += TOGETHER * columns) {
+    ptrdiff_t i = 0;
+    for (; i + LANES <= columns; i += LANES) {
+      vf value[TOGETHER];
+      UNROLL for (int r = 0; r < TOGETHER; r++) {
+        value[r] = load(x + r * columns + i) - load(middle + i);
+        store(y + r * columns + i, value[r]);
+      }
+      vf sum = (value[0] + value[1]) + (value[2] + value[3]);
+      vd_anywhere *to = (vd_anywhere *)(sums + i);
+      *to += __builtin_convertvector(sum, vd);
+    }
+    for (; i < columns; i++) {
+      for (int r = 0; r < TOGETHER; r++) {
+        y[r * columns + i] = x[r * columns + i] - middle[i];
+        sums[i] += (double)y[r * columns + i];
+      }
+    }
+  }
+  for (; row < rows; row++, x += columns, y += columns) {
+    for (ptrdiff_t i = 0; i < columns; i++) {
+      y[i] = x[i] - middle[i];
+      sums[i] += (double)y[i];
+    }
+  }
+}
+
 static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns, float *y,
                       ptrdiff_t y_stride) {
   const vi magnitude = (vi)0x7fffffff;
@@ -862,6 +915,8 @@ static void normalise(const float *x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdif
 
 #include "neighbours.h"
 
+#include "sifting.h"
+
 #include "embedding.h"
 
 const maquette_kernels VARIANT = {
@@ -881,10 +936,16 @@ const maquette_kernels VARIANT = {
     .network = network,
     .finite = finite_all,
     .exponential = exponential,
+    .deviations = deviations,
     .normalise = normalise,
     .pack = pack,
     .score = score,
     .search = search,
+    .arrange_rows = arrange_rows,
+    .sift = sift,
+    .arrange_centers = arrange_centers,
+    .assign = assign,
+    .add_rows = add_rows,
     .embed = embed,
     .place = place,
     .distances = distances,

@@ -1,5 +1,8 @@
 #include <cblas.h>
 
-/* LAPACK's symmetric eigenvalue problem, by divide and conquer; OpenBLAS brings it, but no header that declares it. */
-void dsyevd_(const char *jobz, const char *uplo, const int *n, double *a, const int *lda, double *w, double *work,
-             const int *lwork, int *iwork, const int *liwork, int *info);
+/* LAPACK's symmetric eigenvalue problem, by relatively robust representations; OpenBLAS brings it, but no header that
+ * declares it. */
+void dsyevr_(const char *jobz, const char *range, const char *uplo, const int *n, double *a, const int *lda,
+             const double *vl, const double *vu, const int *il, const int *iu, const double *abstol, int *m, double *w,
+             double *z, const int *ldz, int *isuppz, double *work, const int *lwork, int *iwork, const int *liwork,
+             int *info);

@@ -141,9 +141,10 @@ struct MatrixView {
     guard columns > 0 || rows == 0 else {
       throw MaquetteError(.badShape, "\(name) has \(rows) rows and no columns", name: name)
     }
-    return try Matrix(rows: rows, columns: columns) { (buffer) throws(MaquetteError) in
-      if let base = buffer.baseAddress { read(into: base) }
-    }
+    // Every number is written: zeros before would cost as much as the copy.
+    let numbers = try FloatBuffer(unwritten: rows * columns)
+    read(into: numbers.pointer)
+    return try Matrix(rows: rows, columns: columns, sharing: numbers)
   }
 }
 

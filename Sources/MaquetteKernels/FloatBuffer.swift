@@ -2,19 +2,26 @@ import Glibc
 package import MaquetteSystem
 import Synchronization
 
-/// A block of floats on a 64-byte boundary, zero at first, freed with its last owner.
+/// A block of floats on a 64-byte boundary, freed with its last owner.
 package final class FloatBuffer: @unchecked Sendable {  // written only by its maker, before it is shared
   package let pointer: UnsafeMutablePointer<Float>
   package let count: Int
   private let bytes: Int
 
   /// - Throws: ``MaquetteError/Code/outOfMemory`` when there is not that much.
-  package init(zeros count: Int) throws(MaquetteError) {
+  package convenience init(zeros count: Int) throws(MaquetteError) {
+    try self.init(unwritten: count)
+    memset(pointer, 0, max(count, 1) * MemoryLayout<Float>.stride)
+  }
+
+  /// Of whatever the memory holds: for those who write all of it.
+  ///
+  /// - Throws: as ``init(zeros:)``.
+  package init(unwritten count: Int) throws(MaquetteError) {
     let (bytes, overflow) = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
     guard !overflow, count >= 0, let memory = LargeBlocks.take(bytes) ?? Self.allocate(bytes) else {
       throw MaquetteError(.outOfMemory, "not enough memory for \(count) numbers of 4 bytes")
     }
-    memset(memory, 0, bytes)
     pointer = memory.bindMemory(to: Float.self, capacity: max(count, 1))
     self.count = count
     self.bytes = bytes

@@ -97,6 +97,23 @@ typedef struct maquette_nearest {
   ptrdiff_t found; /* of k, the same for each query */
 } maquette_nearest;
 
+/* Rows whose products tell which of them may be the nearest; see arrange_rows. */
+typedef struct maquette_sifted {
+  const float *_Nonnull panels;    /* of the rows, less the middle */
+  const float *_Nullable offsets;  /* null: nothing is added to the products */
+  const float *_Nullable rows;     /* [rows, features], as they are; null: the products are the scores */
+  const float *_Nullable middle;   /* [features], what was taken away from the rows; null: nothing */
+  ptrdiff_t features;
+} maquette_sifted;
+
+/* Centers of clusters; see arrange_centers. */
+typedef struct maquette_centers {
+  const float *_Nonnull centers; /* [count, features], as they are */
+  const float *_Nonnull arranged;
+  const float *_Nonnull offsets;
+  ptrdiff_t count; /* at least 1 */
+} maquette_centers;
+
 enum { MAQUETTE_EMBEDDING_DIMENSIONS = 64 };
 
 /* Weighted edges: those of vertex v are at starts[v] ..< starts[v + 1]. */
@@ -210,6 +227,10 @@ typedef struct maquette_kernels {
   /* y = e^x, within 2 units in the last place; x and y may be the same. */
   void (*_Nonnull exponential)(const float *_Nonnull x, float *_Nonnull y, ptrdiff_t count);
 
+  /* y = x - middle, [rows, columns], and sums[columns] += what is in y. */
+  void (*_Nonnull deviations)(const float *_Nonnull x, ptrdiff_t rows, ptrdiff_t columns, const float *_Nonnull middle,
+                              float *_Nonnull y, double *_Nonnull sums);
+
   /* y[r] = x[r] / |x[r]|, zero rows stay zero; no overflow or underflow of squares. x and y may be the same. */
   void (*_Nonnull normalise)(const float *_Nonnull x, ptrdiff_t x_stride, ptrdiff_t rows, ptrdiff_t columns,
                              float *_Nonnull y, ptrdiff_t y_stride);
@@ -229,6 +250,32 @@ typedef struct maquette_kernels {
   void (*_Nonnull search)(const float *_Nonnull panels, const float *_Nullable offsets, ptrdiff_t first, ptrdiff_t last, ptrdiff_t features,
                           const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count, int32_t metric,
                           maquette_nearest *_Nonnull nearest);
+
+  /* Packs `count` rows less the middle, which should lie among them, into whole panels, and writes, unless null, what `sift`
+   * adds to their products, for each row of the panels, and the square of each row's length. */
+  void (*_Nonnull arrange_rows)(const float *_Nonnull rows, ptrdiff_t count, ptrdiff_t features,
+                                const float *_Nullable middle, float *_Nonnull panels, float *_Nullable offsets,
+                                float *_Nullable squares);
+
+  /* As search, by the products of unit vectors, or, where there are `rows`, by squared distances; these are exact sums of
+   * (x - q)^2, and the best by them are kept. `scratch` has room for 128 queries, or all if they are fewer. */
+  void (*_Nonnull sift)(const maquette_sifted *_Nonnull among, ptrdiff_t first, ptrdiff_t last,
+                        const float *_Nonnull queries, ptrdiff_t query_stride, ptrdiff_t query_count,
+                        float *_Nonnull scratch, maquette_nearest *_Nonnull nearest);
+
+  /* Arranges centers for `assign`: [count, features] and count + 1 offsets; the middle is that of the rows. */
+  void (*_Nonnull arrange_centers)(const float *_Nonnull centers, ptrdiff_t count, ptrdiff_t features,
+                                   const float *_Nullable middle, float *_Nonnull arranged, float *_Nonnull offsets);
+
+  /* The nearest center of the rows first ..< last (first a multiple of 16), of equally near ones the first, and, unless
+   * null, the squared distance to it; all arrays begin at row 0. `squares` are those of arrange_rows. */
+  void (*_Nonnull assign)(const maquette_sifted *_Nonnull among, const float *_Nonnull squares, ptrdiff_t first,
+                          ptrdiff_t last, const maquette_centers *_Nonnull centers, int32_t *_Nonnull clusters,
+                          float *_Nullable distances);
+
+  /* sums[cluster, features + 1] += each row of that cluster, and the number of them. */
+  void (*_Nonnull add_rows)(const float *_Nonnull rows, ptrdiff_t count, ptrdiff_t features,
+                            const int32_t *_Nonnull clusters, double *_Nonnull sums);
 
   /* Moves the vertices of the groups first ..< last by one epoch. Writes nothing else, and depends on no other. */
   void (*_Nonnull embed)(const maquette_embedding *_Nonnull embedding, ptrdiff_t first, ptrdiff_t last);

@@ -130,7 +130,7 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
       publish(try FittedClusters(centers: try batches.matrix(), counts: batches.counts))
       return TrainingStatus(.success)
     }
-    let lloyd = Lloyd(rows, settings: settings, run: run)
+    let lloyd = try Lloyd(rows, settings: settings, run: run)
     var random = Random(seed: UInt64(settings.seed))
     var best: FittedClusters?
     var givenStart = before?.centers

@@ -13,11 +13,16 @@ struct Lloyd {
 
   /// The mean variance of a feature, which the tolerance is relative to.
   let variance: Double
+  private let arranged: SiftedRows
 
-  init(_ rows: Matrix, settings: KMeansSettings, run: TrainingRun) {
+  /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
+  init(_ rows: Matrix, settings: KMeansSettings, run: TrainingRun) throws(MaquetteError) {
     self.rows = rows
     self.settings = settings
     self.run = run
+    arranged = try SiftedRows(rows, metric: .squaredDistance) { () throws(MaquetteError) in
+      try run.checkCancellation()
+    }
     var moments = ColumnMoments(columns: rows.columns)
     moments.add(rows)
     variance = moments.deviations.reduce(0) { $0 + $1 * $1 } / Double(max(1, rows.columns))
@@ -37,59 +42,72 @@ struct Lloyd {
     guard let clusters = assigned.baseAddress, let nearest = distances.baseAddress else {
       throw MaquetteError(.noRows, "there is nothing to learn from: no rows")
     }
-    var fitted = try FittedClusters(centers: start, counts: [Double](repeating: 0, count: k))
+    var (centers, counts) = (start, [Double](repeating: 0, count: k))
     var iteration = 0
     while iteration < settings.maxIterations {
-      try run.checkCancellation()
       iteration += 1
-      try fitted.assign(rows, into: clusters, distances: nearest)
-      let (centers, counts) = try means(clusters, nearest, k: k)
+      let before = centers
+      (centers, counts) = try means(to: before, clusters, nearest)
       var moved = 0.0
       for cluster in 0..<k {
         for feature in 0..<rows.columns {
-          let difference = Double(centers[cluster, feature]) - Double(fitted.centers[cluster, feature])
+          let difference = Double(centers[cluster, feature]) - Double(before[cluster, feature])
           moved += difference * difference
         }
       }
-      fitted = try FittedClusters(centers: centers, counts: counts)
       if moved <= settings.tolerance * variance { break }
     }
-    try fitted.assign(rows, into: clusters, distances: nearest)
+    try assign(to: centers, clusters, nearest)
     var inertia = 0.0
     for row in 0..<n { inertia += Double(nearest[row]) }
     return try FittedClusters(
-      centers: fitted.centers, counts: fitted.counts, clusters: Array(assigned), inertia: inertia,
-      iterations: iteration)
+      centers: centers, counts: counts, clusters: Array(assigned), inertia: inertia, iterations: iteration)
   }
 
-  /// The mean of each cluster's rows. A cluster without rows takes the row that is farthest from its center.
+  /// Rows that are worked on at once.
+  private var blockSize: Int { (max(2048, (rows.rows + 63) / 64) + 15) / 16 * 16 }
+
+  /// Finds each row's nearest center, of equally near ones the first, and the squared distance to it.
+  private func assign(
+    to centers: Matrix, _ clusters: UnsafeMutablePointer<Int32>, _ distances: UnsafeMutablePointer<Float>
+  ) throws(MaquetteError) {
+    nonisolated(unsafe) let (clusters, distances) = (clusters, distances)
+    let (arranged, run) = (arranged, run)
+    let targets = try arranged.arranged(centers)
+    try Workers.forEachBlock(of: blockSize, rows: rows.rows) { (block) throws(MaquetteError) in
+      try run.checkCancellation()
+      arranged.assign(block, to: targets, clusters: clusters, distances: distances)
+    }
+  }
+
+  /// The mean of the rows that are nearest to each center. A cluster without rows takes the row that is farthest from
+  /// its center.
   private func means(
-    _ clusters: UnsafeMutablePointer<Int32>, _ distances: UnsafeMutablePointer<Float>, k: Int
+    to before: Matrix, _ clusters: UnsafeMutablePointer<Int32>, _ distances: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) -> (Matrix, [Double]) {
-    let width = rows.columns
-    let size = max(2048, (rows.rows + 63) / 64)
+    let (width, k) = (rows.columns, before.rows)
+    let size = blockSize
     let blocks = (rows.rows + size - 1) / size
     let sums = UnsafeMutableBufferPointer<Double>.allocate(capacity: blocks * k * (width + 1))
     defer { sums.deallocate() }
     sums.initialize(repeating: 0)
     nonisolated(unsafe) let (parts, assigned) = (sums, clusters)
-    let rows = rows
+    let (arranged, run) = (arranged, run)
+    let targets = try arranged.arranged(before)
     try Workers.forEachBlock(of: size, rows: rows.rows) { (block) throws(MaquetteError) in
       guard let part = parts.baseAddress.map({ $0 + block.lowerBound / size * k * (width + 1) }) else {
         return
       }
-      rows.withUnsafeBufferPointer { values in
-        for row in block {
-          let to = part + Int(assigned[row]) * (width + 1)
-          for feature in 0..<width { to[feature] += Double(values[row * width + feature]) }
-          to[width] += 1
-        }
-      }
+      try run.checkCancellation()
+      arranged.assign(block, to: targets, clusters: assigned, distances: nil)
+      arranged.add(block, of: assigned, to: part)
     }
     for block in 1..<max(1, blocks) {
       for place in 0..<k * (width + 1) { sums[place] += sums[block * k * (width + 1) + place] }
     }
-    for cluster in 0..<k where sums[cluster * (width + 1) + width] == 0 {
+    let empty = (0..<k).filter { sums[$0 * (width + 1) + width] == 0 }
+    if !empty.isEmpty { try assign(to: before, clusters, distances) }
+    for cluster in empty {
       var farthest = 0
       for row in 0..<rows.rows where distances[row] > distances[farthest] { farthest = row }
       let old = Int(clusters[farthest]) * (width + 1)

@@ -7,37 +7,44 @@ final class NeighbourIndex: Sendable {
     case cosine, euclidean, manhattan
   }
 
-  /// Queries that are searched for together: each panel of rows is read once for all of them.
-  static let queriesPerBlock = 32
+  /// Queries that are searched for together: each panel of rows is read once for all of them. Whole tiles of registers.
+  static let queriesPerBlock = 48
+
+  /// How the rows are searched.
+  private enum Arrangement: Sendable {
+    case sifted(SiftedRows)
+    /// All distances are taken: there is no product to tell them by.
+    case panels(FloatBuffer)
+  }
 
   private let rows: Int
   private let features: Int
   private let metric: Metric
-  private let panels: FloatBuffer
+  private let arrangement: Arrangement
 
   /// - Parameter run: the training this is a part of, if any.
   /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
   init(_ matrix: Matrix, metric: Metric, run: TrainingRun? = nil) throws(MaquetteError) {
-    rows = matrix.rows
-    features = matrix.columns
-    self.metric = metric
-    panels = try FloatBuffer(zeros: NearestNeighbours.packedCount(rows: rows, features: features))
-    // Row by row through a small buffer: the rows of a whole copy would be read again from memory.
-    let row = try FloatBuffer(zeros: features)
+    let (rows, features) = (matrix.rows, matrix.columns)
+    (self.rows, self.features, self.metric) = (rows, features, metric)
+    guard metric == .manhattan else {
+      arrangement = .sifted(
+        try SiftedRows(matrix, metric: metric == .cosine ? .cosine : .squaredDistance) {
+          () throws(MaquetteError) in try run?.checkCancellation()
+        })
+      return
+    }
+    let panels = try FloatBuffer(zeros: NearestNeighbours.packedCount(rows: rows, features: features))
     try matrix.withUnsafeBufferPointer { (values) throws(MaquetteError) in
       guard let values = values.baseAddress else { return }
-      for index in 0..<rows {
-        if index % 256 == 0 { try run?.checkCancellation() }
-        var source = values + index * features
-        if metric == .cosine {
-          Normalisation.unitLength(
-            source, xStride: features, rows: 1, columns: features, into: row.pointer, yStride: features)
-          source = UnsafePointer(row.pointer)
-        }
+      for first in stride(from: 0, to: rows, by: 256) {
+        try run?.checkCancellation()
         NearestNeighbours.pack(
-          source, xStride: features, rows: 1, features: features, into: panels.pointer, first: index)
+          values + first * features, xStride: features, rows: min(256, rows - first), features: features,
+          into: panels.pointer, first: first)
       }
     }
+    arrangement = .panels(panels)
   }
 
   /// What a search found, in its scratch memory: `k` places for each query, the nearest first.
@@ -47,7 +54,7 @@ final class NeighbourIndex: Sendable {
   }
 
   /// The scratch memory that ``search(_:count:k:scratch:)`` needs for a whole block of queries.
-  func scratchBytes(k: Int) -> Int { Self.queriesPerBlock * (features + 2 * k) * 4 }
+  func scratchBytes(k: Int) -> Int { Self.queriesPerBlock * (2 * features + 2 * k) * 4 }
 
   /// The `k` nearest rows to each of `count` queries, at most ``queriesPerBlock``, which lie densely one after the other;
   /// of equally near ones the earlier row.
@@ -57,7 +64,8 @@ final class NeighbourIndex: Sendable {
     _ queries: UnsafePointer<Float>, count: Int, k: Int, scratch: UnsafeMutableRawPointer
   ) -> Nearest {
     let prepared = scratch.assumingMemoryBound(to: Float.self)
-    let scores = prepared + Self.queriesPerBlock * features
+    let arranged = prepared + Self.queriesPerBlock * features
+    let scores = arranged + Self.queriesPerBlock * features
     let found = UnsafeMutableRawPointer(scores + Self.queriesPerBlock * k).assumingMemoryBound(to: Int32.self)
     var source = queries
     if metric == .cosine {
@@ -65,19 +73,15 @@ final class NeighbourIndex: Sendable {
         queries, xStride: features, rows: count, columns: features, into: prepared, yStride: features)
       source = UnsafePointer(prepared)
     }
-    _ = NearestNeighbours.search(
-      panels: panels.pointer, rows: 0..<rows, features: features, queries: source, queryStride: features,
-      queryCount: count, metric: kernel, k: k, scores: scores,
-      indices: found)
-    return Nearest(scores: scores, rows: found)
-  }
-
-  private var kernel: NearestNeighbours.Metric {
-    switch metric {
-    case .cosine: .dot
-    case .euclidean: .squaredDistance
-    case .manhattan: .manhattan
+    switch arrangement {
+    case .sifted(let sifted):
+      sifted.search(source, queryCount: count, k: k, scratch: arranged, scores: scores, indices: found)
+    case .panels(let panels):
+      _ = NearestNeighbours.search(
+        panels: panels.pointer, rows: 0..<rows, features: features, queries: source, queryStride: features,
+        queryCount: count, metric: .manhattan, k: k, scores: scores, indices: found)
     }
+    return Nearest(scores: scores, rows: found)
   }
 
   /// The distance that belongs to a score: of cosine 0 to 2.

@@ -75,7 +75,7 @@ final class FittedComponents: FittedModel {
   convenience init(_ covariance: Covariance, components count: Int, whiten: Bool) throws(MaquetteError) {
     let columns = covariance.columns
     guard covariance.scatter.allSatisfy(\.isFinite) else { throw Self.tooLarge }
-    let (values, vectors) = try Eigen.decompose(covariance.scatter, size: columns)
+    let (values, vectors) = try Eigen.leading(count, of: covariance.scatter, size: columns)
     let divisor = Double(max(1, covariance.count - 1))
     let components = try Matrix(rows: count, columns: columns) { (buffer) throws(MaquetteError) in
       for component in 0..<count {
@@ -88,11 +88,13 @@ final class FittedComponents: FittedModel {
       }
     }
     let variances = values.map { max(0, $0) / divisor }
-    guard Float(variances.reduce(0, +)).isFinite else { throw Self.tooLarge }
+    // The sum of the eigenvalues is that of the diagonal.
+    let total = (0..<columns).reduce(0.0) { $0 + max(0, covariance.scatter[$1 * columns + $1]) }
+    guard Float(total / divisor).isFinite else { throw Self.tooLarge }
     try self.init(
       components: components,
       mean: try Matrix(rows: 1, columns: columns, covariance.mean.map { Float($0) }),
-      variances: variances.prefix(count).map { Float($0) }, total: variances.reduce(0, +), whiten: whiten,
+      variances: variances.map { Float($0) }, total: total / divisor, whiten: whiten,
       covariance: covariance)
   }
 
