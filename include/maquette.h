@@ -23,7 +23,8 @@
  *
  * ## Rules that hold everywhere
  *
- * **Handles.** `maquette_store`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription` and
+ * **Handles.** `maquette_store`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
+ * `maquette_batch_prediction`, `maquette_predictions`, `maquette_confusion`, `maquette_history`, `maquette_tracking` and
  * `maquette_error` are never defined: a handle is a token, not an address. NULL, a destroyed handle or one of another
  * kind gives MAQUETTE_E_BAD_HANDLE, never a crash. What `create` and `open` give is yours: destroy it once. `destroy`
  * takes NULL, and the order does not matter: a dataset keeps its store alive, a training its dataset and model.
@@ -94,9 +95,9 @@ enum {
   MAQUETTE_E_BAD_PARAMETER = 9,     /**< a parameter of another type, or out of its range */
   MAQUETTE_E_NOT_FOUND = 10,        /**< no document, model or label of that id, name or index */
   MAQUETTE_E_NOT_TRAINED = 11,      /**< the model was neither trained nor loaded yet */
-  MAQUETTE_E_BUSY = 12,             /**< a training of this model is running */
+  MAQUETTE_E_BUSY = 12,             /**< a training of this model, or a run of this batch prediction, goes on */
   MAQUETTE_E_TIMEOUT = 13,          /**< the time given passed first */
-  MAQUETTE_E_CANCELLED = 14,        /**< the training was cancelled */
+  MAQUETTE_E_CANCELLED = 14,        /**< the training, or the batch prediction, was cancelled */
   MAQUETTE_E_REENTRANT = 15,        /**< waiting, in a callback, for what that callback reports */
   MAQUETTE_E_FORKED = 16,           /**< a call in a forked child process */
   MAQUETTE_E_NO_ROWS = 17,          /**< nothing to learn from */
@@ -111,7 +112,7 @@ enum {
   MAQUETTE_E_READ_ONLY = 26,        /**< a stream that only Maquette sets */
   MAQUETTE_E_UNSUPPORTED = 27,      /**< something this version does not do */
   MAQUETTE_E_BAD_FORMAT = 28,       /**< a stored model or document that is damaged, or of an unknown format */
-  MAQUETTE_E_CONFLICT = 29,         /**< a document of that id exists already */
+  MAQUETTE_E_CONFLICT = 29,         /**< a document of that id exists already; what is read was changed meanwhile */
   MAQUETTE_E_INTERNAL = 30,         /**< a fault of Maquette's own: please report it */
   MAQUETTE_E_NOT_HELD = 31          /**< a stream that keeps no value */
 };

@@ -65,6 +65,8 @@ from ._streams import Queue, Stream, Subscription
 from ._training import TrainingStatus, TrainingStream
 
 __all__ = [
+    "PCA",
+    "UMAP",
     "BadFormatError",
     "BadHandleError",
     "BadJSONError",
@@ -105,7 +107,6 @@ __all__ = [
     "NotTrainedError",
     "OneLabelError",
     "OutOfMemoryError",
-    "PCA",
     "Page",
     "Prediction",
     "Predictions",
@@ -126,7 +127,6 @@ __all__ = [
     "TrainingHistory",
     "TrainingStatus",
     "TrainingStream",
-    "UMAP",
     "UnknownKindError",
     "UnknownParameterError",
     "UnsupportedError",

@@ -242,10 +242,12 @@ class BatchPrediction(Owner):
         if self.closed:
             return f"<BatchPrediction {self.name} (closed)>"
         try:
-            status, count = self.status.value, self.count()
+            is_running, status, count = self.is_running, self.status.value, self.count()
         except MaquetteError as error:
             return f"<BatchPrediction {self.name}: {error}>"
         state = f"running, {status.count or 0}/{status.total}" if status.status == "running" else status.status
+        if is_running and status.is_final:
+            state = "start"  # its thread has not said so yet
         return f"<BatchPrediction {self.name}: {state}, {count} predictions in {self.store.location}>"
 
     def _title(self) -> str:

@@ -126,7 +126,7 @@ def _on_read(key: int, number: int, _block: int, rows: Any) -> int:
         return INVALID_ARGUMENT
     try:
         reader.read(number, rows.contents)
-    except BaseException as error:  # noqa: BLE001 # it is raised again where the training is waited for
+    except BaseException as error:  # it is raised again where the training is waited for
         reader.error = error
         return INVALID_ARGUMENT
     return 0
