@@ -17,6 +17,7 @@ from ._errors import REENTRANT, TIMEOUT, MaquetteError, NotFoundError, WaitTimeo
 from ._handles import Owner
 from ._library import BatchOptions, Matrix, library
 from ._progress import Progress
+from ._status import Status
 from ._store import Store
 from ._streams import SLICE_MILLISECONDS, Stream, Subscription
 from ._text import owned_text, utf8
@@ -29,22 +30,20 @@ if TYPE_CHECKING:
 
 Self = TypeVar("Self", bound="BatchPrediction")
 
-RUNNING = ("start", "running", "loading")
 #: The characters of an id.
 ID_LENGTH = 24
 
 
-class BatchStatus(dict[str, Any]):
+class BatchStatus(Status):
     """Where a batch prediction stands: the dictionary that Maquette sends, with its entries as attributes.
 
     >>> {"status": "running", "count": 3, "total": 20, "data": {"label": "a", "confidences": {…}, "instanceId": …}}
 
-    `status` is one of idle, start, running, success, error, cancelled, loading, loaded.
+    `status` is one of idle, start, running, success, error, cancelled, loading, loaded. While running, `data` is the
+    record that was stored.
     """
 
-    @property
-    def status(self) -> str:
-        return str(self["status"])
+    RUNNING = ("start", "running", "loading")
 
     @property
     def count(self) -> int | None:
@@ -57,29 +56,10 @@ class BatchStatus(dict[str, Any]):
         return self.get("total")
 
     @property
-    def data(self) -> dict[str, Any]:
-        """While running, the record that was stored."""
-        data = self.get("data")
-        return data if isinstance(data, dict) else {}
-
-    @property
-    def error(self) -> str | None:
-        """What went wrong, after `status` "error"."""
-        return self.data.get("error")
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the run is over, or none has begun."""
-        return self.status not in RUNNING
-
-    @property
     def summary(self) -> str:
         """One line: `running 3/20`."""
         count = "" if self.total is None else f" {self.count or 0}/{self.total}"
         return f"{self.status}{count}" + (f": {self.error}" if self.error else "")
-
-    def __repr__(self) -> str:
-        return f"<BatchStatus {self.summary}>"
 
 
 class BatchStream(Stream[BatchStatus]):

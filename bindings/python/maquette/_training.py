@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from ._arrays import Floats
 from ._plots import plot_curves
+from ._status import Status
 from ._streams import Stream
 from ._views import status_html, stream_html
 
 if TYPE_CHECKING:
     from ._models import Model
-
-RUNNING = ("start", "epoch", "loading")
 
 #: What a training measures: the names in Python, with those in a status.
 MEASURES = {
@@ -24,7 +23,7 @@ MEASURES = {
 VALIDATION = (("", ""), ("_val", "Val"))
 
 
-class TrainingStatus(dict[str, Any]):
+class TrainingStatus(Status):
     """How far a training is: the dictionary that Maquette sends, with its entries as attributes.
 
     >>> {"status": "epoch", "epoch": 3, "epochs": 20, "data": {"loss": 0.41, "accuracy": 0.88, …}}
@@ -32,12 +31,10 @@ class TrainingStatus(dict[str, Any]):
     `status` is one of idle, start, epoch, success, error, cancelled, loading, loaded.
     """
 
+    RUNNING = ("start", "epoch", "loading")
+
     #: What came with the event: of UMAP the embedding of the epoch, float32, (rows, dimensions).
     matrix: Floats | None = None
-
-    @property
-    def status(self) -> str:
-        return str(self["status"])
 
     @property
     def epoch(self) -> int | None:
@@ -48,11 +45,6 @@ class TrainingStatus(dict[str, Any]):
     def epochs(self) -> int | None:
         """How many there will be."""
         return self.get("epochs")
-
-    @property
-    def data(self) -> dict[str, Any]:
-        data = self.get("data")
-        return data if isinstance(data, dict) else {}
 
     def _figure(self, name: str) -> float | None:
         figure = self.data.get(name)
@@ -117,25 +109,12 @@ class TrainingStatus(dict[str, Any]):
         said = self.figures() if self.error is None else [self.error]
         return f"{text}: {', '.join(said)}" if said else text
 
-    @property
-    def error(self) -> str | None:
-        """What went wrong, after `status` "error"."""
-        return self.data.get("error")
-
-    @property
-    def is_final(self) -> bool:
-        """Whether the training is over, or none has begun."""
-        return self.status not in RUNNING
-
     def plot(self, measure: str = "loss", ax: Any = None) -> Any:
         """Draws a measure over the epochs of the training that has ended, with matplotlib; returns the axes.
 
         >>> model.training.value.plot("accuracy")
         """
         return plot_curves(self.curves, measure, ax, self.summary)
-
-    def __repr__(self) -> str:
-        return f"<TrainingStatus {self.summary}>"
 
     def _repr_html_(self) -> str:
         return status_html(self)

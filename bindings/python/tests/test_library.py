@@ -132,7 +132,7 @@ def test_every_status_of_a_training_is_known() -> None:
         for name in header.constants()
         if name.startswith("MAQUETTE_TRAINING_")
     }
-    assert names == {*_training.RUNNING, "idle", "success", "error", "cancelled", "loaded"}
+    assert names == {*_training.TrainingStatus.RUNNING, "idle", "success", "error", "cancelled", "loaded"}
 
 
 # Finding the library
