@@ -53,14 +53,17 @@ final class NetworkTraining {
     var gradients: [FloatBuffer] = []
     for layer in layers.dropLast() { gradients.append(try FloatBuffer(zeros: batchSize * layer.stride)) }
     self.gradients = gradients
+    let work = layers.reduce(0.0) { $0 + Double($1.inputs) * Double($1.stride) } * Double(batchSize)
+    // Whatever the number of threads: it must not change a bit.
+    isShared = work >= Self.workToShare
     var room = 0
     for layer in layers
-    where Dense.usesProducts(rows: batchSize, inputs: layer.inputs, outputs: layer.outputs) {
+    where !isShared
+      && Dense.usesProducts(rows: batchSize, inputs: layer.inputs, outputs: layer.outputs)
+    {
       room = max(room, (layer.inputs + 1) * layer.stride)
     }
     products = room > 0 ? try FloatBuffer(zeros: room) : nil
-    let work = layers.reduce(0.0) { $0 + Double($1.inputs) * Double($1.stride) } * Double(batchSize)
-    isShared = room == 0 && work >= Self.workToShare
     if let scaling = state.targetScaling {
       let units = try FloatBuffer(zeros: scaling.columns)
       for column in 0..<scaling.columns { units.pointer[column] = 1 / scaling.inverse.pointer[column] }
