@@ -19,8 +19,4 @@ package struct KernelVariant: @unchecked Sendable, Equatable {  // points to a c
   }
 
   package var name: String { String(cString: table.pointee.name) }
-
-  /// Whether its registers hold 16 floats.
-  var usesWidestRegisters: Bool { self == KernelVariant.widest }
-  private static let widest = KernelVariant(named: "avx512")
 }

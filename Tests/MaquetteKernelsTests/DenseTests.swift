@@ -229,31 +229,4 @@ private let shapes: [(rows: Int, inputs: Int, outputs: Int)] =
       #expect((slope - Double(dw[index])).magnitude < 1e-3)
     }
   }
-
-  @Test("The products give what the kernels give")
-  func products() {
-    let example = Example(rows: 37, inputs: 29, outputs: 21)
-    let layer = DenseLayer(
-      weights: example.weights, bias: example.bias, inputs: 29, outputs: 21, activation: .relu)
-    var y = unwritten(37 * 32)
-    Dense.forwardByProduct(layer, x: example.x, xStride: 29, rows: 37, into: &y)
-    #expect(largestDifference(y, example.forward(relu: true).map(Double.init)) < 1e-5)
-    #expect(paddingIsZero(y, rows: 37, columns: 21))
-    var (dw, db) = (unwritten(29 * 32), unwritten(32))
-    Dense.gradientByProduct(
-      x: example.x, xStride: 29, dy: example.dy, rows: 37, inputs: 29, outputs: 21, dw: &dw, db: &db)
-    let expected = example.gradient(.best)
-    #expect(largestDifference(dw, expected.dw.map(Double.init)) < 1e-5)
-    #expect(bits(db) == bits(expected.db))
-    #expect(paddingIsZero(dw, rows: 29, columns: 21))
-  }
-
-  @Test("Products are for large batches only")
-  func productsThreshold() {
-    #expect(!Dense.usesProducts(rows: 8, inputs: 4096, outputs: 4096))
-    #expect(!Dense.usesProducts(rows: 1_000_000, inputs: 64, outputs: 64))
-    for variant in variants {
-      #expect(Dense.usesProducts(rows: 4096, inputs: 2048, outputs: 2048, variant: variant))
-    }
-  }
 }

@@ -174,30 +174,6 @@ private struct Trained: Equatable {
     #expect(unused.allSatisfy { $0 == 7 })
   }
 
-  @Test("An update for training goes by products or by kernels alike")
-  func largeUpdate() {
-    let (rows, inputs, outputs) = (1024, 1024, 1030)
-    #expect(Dense.usesProducts(rows: rows, inputs: inputs, outputs: outputs))
-    let x = noise(rows * inputs, seed: 1)
-    let dy = padded(noise(rows * outputs, seed: 2), rows: rows, columns: outputs)
-    var (byProducts, byKernels) = (
-      Trained(inputs: inputs, outputs: outputs), Trained(inputs: inputs, outputs: outputs)
-    )
-    var scratch = unwritten((inputs + 1) * Dense.stride(of: outputs))
-    var adam = Optimizer()
-    adam.advance()
-    byProducts.withLayer {
-      Dense.updateInTraining(
-        $0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: adam, scratch: &scratch)
-    }
-    byKernels.withLayer {
-      Dense.updateInTraining($0, x: x, xStride: inputs, dy: dy, rows: rows, optimizer: adam, scratch: nil)
-    }
-    #expect(largestDifference(byProducts.first, byKernels.first.map(Double.init)) < 1e-3)
-    #expect(byProducts.bias == byKernels.bias)
-    #expect(paddingIsZero(byProducts.weights, rows: inputs, columns: outputs))
-  }
-
   @Test("The moments of a unit without gradient die out instead of becoming subnormal", arguments: variants)
   func deadUnits(variant: KernelVariant) {
     var (weights, first, second) = (noise(16), noise(16, seed: 2), noise(16, seed: 3).map { $0 * $0 })

@@ -16,7 +16,7 @@ final class NetworkTraining {
   /// How far a target moves when the network's output moves by one.
   private let units: FloatBuffer?
 
-  // One mini-batch: its rows and targets, the activations and gradients of every layer, and room for large products.
+  // One mini-batch: its rows and targets, the activations and gradients of every layer.
   let batchSize: Int
   private let batch: FloatBuffer
   private let batchTargets: FloatBuffer
@@ -24,7 +24,6 @@ final class NetworkTraining {
   let activations: [FloatBuffer]
   /// Of the outputs of every hidden layer.
   let gradients: [FloatBuffer]
-  let products: FloatBuffer?
   /// Whether the mini-batches are large enough that the workers share them; see ``learnSharedBatch(_:_:)``.
   var isShared: Bool
   /// Of the present mini-batch, for each hidden layer.
@@ -56,14 +55,6 @@ final class NetworkTraining {
     let work = layers.reduce(0.0) { $0 + Double($1.inputs) * Double($1.stride) } * Double(batchSize)
     // Whatever the number of threads: it must not change a bit.
     isShared = work >= Self.workToShare
-    var room = 0
-    for layer in layers
-    where !isShared
-      && Dense.usesProducts(rows: batchSize, inputs: layer.inputs, outputs: layer.outputs)
-    {
-      room = max(room, (layer.inputs + 1) * layer.stride)
-    }
-    products = room > 0 ? try FloatBuffer(zeros: room) : nil
     if let scaling = state.targetScaling {
       let units = try FloatBuffer(zeros: scaling.columns)
       for column in 0..<scaling.columns { units.pointer[column] = 1 / scaling.inverse.pointer[column] }
@@ -153,9 +144,9 @@ final class NetworkTraining {
     for index in layers.indices.reversed() {
       if index > 0 { backward(through: index, 0..<count) }
       let (input, inputStride) = input(of: index)
-      Dense.updateInTraining(
+      Dense.update(
         layers[index].trained, x: input, xStride: inputStride, dy: gradient(of: index), rows: count,
-        optimizer: state.optimizer, scratch: products?.pointer)
+        optimizer: state.optimizer)
     }
   }
 
@@ -165,7 +156,7 @@ final class NetworkTraining {
     for (index, layer) in state.layers.enumerated() {
       let (input, inputStride) = input(of: index)
       let output = activations[index].pointer + rows.lowerBound * layer.stride
-      Dense.forwardInTraining(
+      Dense.forward(
         layer.dense, x: input + rows.lowerBound * inputStride, xStride: inputStride, rows: rows.count,
         into: output)
       if index < dropouts.count {
