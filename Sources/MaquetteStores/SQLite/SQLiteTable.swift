@@ -1,6 +1,7 @@
 /// The table of one service, and what need not be asked twice of it.
 final class SQLiteTable {
   let service: String
+  let tableName: String
   /// The table's name as SQL writes it.
   let name: String
   var version = StoreVersion()
@@ -8,11 +9,14 @@ final class SQLiteTable {
   var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
+  /// Whether `y` has an index; right for as long.
+  var hasLabelIndex: Bool?
 
   /// Forgets what somebody else may have changed.
   func forget() {
     tallies = [:]
     predictionRun = nil
+    hasLabelIndex = nil
   }
 
   struct Tally {
@@ -23,6 +27,7 @@ final class SQLiteTable {
 
   init(service: String, name: String) {
     self.service = service
+    tableName = name
     self.name = quotedName(name)
   }
 
