@@ -93,7 +93,8 @@ public class NetworkModel: @unchecked Sendable {
       validationSplit: try _validationSplit.checked(), learningRate: try _learningRate.checked(),
       seed: try _seed.checked(), optimizer: try _optimizer.checked(), momentum: try _momentum.checked(),
       activation: try _activation.checked(), initializer: try _initializer.checked(), l2: try _l2.checked(),
-      dropout: try _dropout.checked(), patience: try _patience.checked(), standardize: try _standardize.checked(), classWeights: classWeights)
+      dropout: try _dropout.checked(), patience: try _patience.checked(),
+      standardize: try _standardize.checked(), classWeights: classWeights)
   }
 
   // MARK: Learning
