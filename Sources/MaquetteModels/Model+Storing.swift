@@ -88,21 +88,27 @@ extension Model {
   ///   saved, ``MaquetteError/Code/busy``, or the store's error.
   @discardableResult
   public func load(from store: DataStore, _ idOrName: String) throws(MaquetteError) -> StoredModel {
-    try load(from: store, by: nil) { () throws(MaquetteError) in
+    let loaded = try load(from: store, by: nil) { () throws(MaquetteError) in
       // Asking for a service makes it; reading must not write.
       guard try store.services().contains(Self.service) else { throw Self.missing(idOrName) }
       return try Self.document(idOrName, in: try store.service(Self.service))
     }
+    guard let loaded else { throw MaquetteError(.internal, "nothing kept the model from being loaded") }
+    return loaded
   }
 
   /// Loads the model that `find` finds.
   ///
-  /// - Parameter synchronization: what loads it, where it is not the host.
+  /// - Parameters:
+  ///   - synchronization: what loads it, where it is not the host.
+  ///   - isOutdated: asked once no training goes on and none can begin: where it is true, nothing is loaded.
+  /// - Returns: nil where nothing was loaded.
   func load(
-    from store: DataStore, by synchronization: ModelSynchronization?,
+    from store: DataStore, by synchronization: ModelSynchronization?, unless isOutdated: () -> Bool = { false },
     _ find: () throws(MaquetteError) -> JSONObject
-  ) throws(MaquetteError) -> StoredModel {
+  ) throws(MaquetteError) -> StoredModel? {
     try trainer.exclusively { () throws(MaquetteError) in
+      if isOutdated() { return nil }
       trainingStream.set(TrainingStatus(.loading))
       do throws(MaquetteError) {
         let document = try find()

@@ -268,7 +268,11 @@ final class ModelSynchronization: Sendable {
     if model.isTraining { return }
     statuses.set(SynchronizationStatus(.loading, version))
     do throws(MaquetteError) {
-      _ = try model.load(from: store, by: self) { () throws(MaquetteError) in document }
+      // A training that has ended meanwhile is newer, or is not: saving it finds out.
+      let loaded = try model.load(from: store, by: self, unless: { state.withLock { !$0.pending.isEmpty } }) {
+        () throws(MaquetteError) in document
+      }
+      guard loaded != nil else { return }
     } catch  where error.code == .busy {
       // It began just now.
       return
