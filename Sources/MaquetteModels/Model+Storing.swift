@@ -104,7 +104,8 @@ extension Model {
   ///   - isOutdated: asked once no training goes on and none can begin: where it is true, nothing is loaded.
   /// - Returns: nil where nothing was loaded.
   func load(
-    from store: DataStore, by synchronization: ModelSynchronization?, unless isOutdated: () -> Bool = { false },
+    from store: DataStore, by synchronization: ModelSynchronization?,
+    unless isOutdated: () -> Bool = { false },
     _ find: () throws(MaquetteError) -> JSONObject
   ) throws(MaquetteError) -> StoredModel? {
     try trainer.exclusively { () throws(MaquetteError) in

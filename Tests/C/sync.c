@@ -185,6 +185,49 @@ TEST(backup, "A store is copied while it is used, and the copy is a store of tha
   maquette_store_destroy(store), maquette_store_destroy(memory);
 }
 
+/* How many threads of that name this process has. */
+static int threads_named(const char *name) {
+  DIR *tasks = opendir("/proc/self/task");
+  int count = 0;
+  for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
+    char path[300], found[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+    FILE *file = fopen(path, "r");
+    if (!file) continue;
+    if (fgets(found, sizeof found, file)) count += !strncmp(found, name, strlen(name));
+    fclose(file);
+  }
+  closedir(tasks);
+  return count;
+}
+
+TEST(watching, "One thread watches a store, as long as anybody subscribes, and it sleeps while nothing happens") {
+  maquette_store *store = store_of(location_of(path_of("watched.db")));
+  maquette_dataset *first = dataset_of(store, "a", NULL), *second = dataset_of(store, "b", NULL);
+  CHECK(threads_named("maquette-watch") == 0);
+  watcher *seen[2] = {watcher_new(), watcher_new()};
+  maquette_subscription *changes = watch(maquette_dataset_changes(first), seen[0]);
+  maquette_subscription *counts = watch(maquette_dataset_counts(second), seen[1]);
+  CHECK(threads_named("maquette-watch") == 1);
+  sleep_ms(1500); /* alert for a second after its start */
+  struct timespec before, after;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+  sleep_ms(1000);
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+  double used = (double)(after.tv_sec - before.tv_sec) * 1e3 + (double)(after.tv_nsec - before.tv_nsec) / 1e6;
+  CHECK(used < 5, "%.3f ms of processor time in an idle second", used);
+  maquette_subscription_destroy(changes);
+  CHECK(threads_named("maquette-watch") == 1);
+  maquette_subscription_destroy(counts);
+  for (int tries = 0; threads_named("maquette-watch"); tries++) REQUIRE(tries < 1000), sleep_ms(5);
+  /* And again; this time the store goes first. */
+  changes = watch(maquette_dataset_changes(first), seen[0] = watcher_new());
+  CHECK(threads_named("maquette-watch") == 1);
+  maquette_dataset_destroy(first), maquette_dataset_destroy(second), maquette_store_destroy(store);
+  maquette_subscription_destroy(changes);
+  for (int tries = 0; threads_named("maquette-"); tries++) REQUIRE(tries < 1000), sleep_ms(5);
+}
+
 /* How many instances another process finds. */
 static long seen_outside(const char *location, const char *name) {
   int ends[2];

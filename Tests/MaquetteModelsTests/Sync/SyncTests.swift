@@ -65,7 +65,9 @@ private struct Member {
   }
 
   /// Rows that every seed teaches to tell apart in another way.
-  private func samples(_ seed: UInt64) throws -> Samples { try Samples.clouds(rows: 30, spread: 4, seed: seed) }
+  private func samples(_ seed: UInt64) throws -> Samples {
+    try Samples.clouds(rows: 30, spread: 4, seed: seed)
+  }
 
   @Test(arguments: ["knn-classifier", "mlp-classifier", "pca"])
   func `follow each other, and are written once for each training (Marcelle's fault 3)`(kind: String) throws {
