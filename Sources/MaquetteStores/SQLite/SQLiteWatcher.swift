@@ -103,9 +103,14 @@ final class SQLiteWatcher: Sendable {
       var pause = Self.pause
       var alertUntil = Deadline(milliseconds: Self.alertness)
       while isHearing && !alertUntil.hasPassed {
-        watch.wait(milliseconds: pause, ignoringChanges: true)
+        watch.wait(milliseconds: Self.pause, ignoringChanges: true)
+        var isNews = watch.takeChanges()
+        if !isNews && pause > Self.pause {
+          watch.wait(milliseconds: pause - Self.pause)
+          isNews = watch.takeChanges()
+        }
         guard isWanted() else { return }
-        if watch.takeChanges() {
+        if isNews {
           pause = Self.pause
           alertUntil = Deadline(milliseconds: Self.alertness)
         } else {
