@@ -16,9 +16,10 @@ public final class DataStore: Sendable {
   /// - Parameter location: `memory:` for a store that ends with its last user, or `sqlite:PATH` for a file. What a
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
-  ///   another process that writes, 5000 otherwise.
+  ///   another process that writes, 5000 otherwise. `?check=quick` looks the file through for damage before it is used,
+  ///   `?check=full` also compares every index with its table; both read all of it.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location
@@ -50,8 +51,29 @@ public final class DataStore: Sendable {
   /// The names of all services, in the order they were made.
   public func services() throws(MaquetteError) -> [String] { try backend.serviceNames() }
 
+  /// Writes a copy of the store, as it is at one moment, to a file, while the store is used.
+  ///
+  /// - Parameter path: of a file that is not there yet, which then appears whole; or of a store, whose content is replaced
+  ///   in one step. Open it as `sqlite:PATH`.
+  /// - Throws: ``MaquetteError/Code/unsupported`` for a store that is in no file, ``MaquetteError/Code/invalidArgument`` for
+  ///   the store's own file, ``MaquetteError/Code/notAStore`` where a file of something else is,
+  ///   ``MaquetteError/Code/inputOutput``, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
+  public func backup(to path: String) throws(MaquetteError) {
+    guard let backend = backend as? SQLiteBackend else {
+      throw MaquetteError(
+        .unsupported, "only a store in a file can be copied to another; \(quoted(location)) is none",
+        name: location)
+    }
+    try backend.backup(to: path)
+  }
+
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
   package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }
+
+  /// The whole number that a query of one row gives, for tests; nil for a store in memory.
+  package func number(_ sql: String) throws(MaquetteError) -> Int64? {
+    try (backend as? SQLiteBackend)?.number(sql)
+  }
 
   /// A setting of the store's connection, for tests; nil for a store in memory.
   package func pragma(_ name: String) throws(MaquetteError) -> Int64? {
