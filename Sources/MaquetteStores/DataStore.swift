@@ -25,6 +25,7 @@ public final class DataStore: Sendable {
     switch try Location(location) {
     case .memory: backend = MemoryBackend()
     case .sqlite(let path, let options): backend = try SQLiteBackend(path, options)
+    case .postgreSQL(let options): backend = try PostgreSQLBackend(options)
     }
   }
 
