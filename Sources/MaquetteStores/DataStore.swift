@@ -52,7 +52,10 @@ public final class DataStore: Sendable {
   public func services() throws(MaquetteError) -> [String] { try backend.serviceNames() }
 
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
-  package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }
+  package func execute(_ sql: String) throws(MaquetteError) {
+    try (backend as? SQLiteBackend)?.execute(sql)
+    try (backend as? PostgreSQLBackend)?.execute(sql)
+  }
 
   /// A setting of the store's connection, for tests; nil for a store in memory.
   package func pragma(_ name: String) throws(MaquetteError) -> Int64? {

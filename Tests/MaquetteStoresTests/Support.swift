@@ -9,17 +9,44 @@ import Testing
 
 /// The stores that must all keep one contract.
 enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-  case memory, sqlite
+  case memory, sqlite, postgreSQL
   var testDescription: String { rawValue }
+
+  /// All that can be tested: `PostgreSQLTests` says why one is missing.
+  static var allCases: [StoreKind] {
+    PostgreSQLTests.location == nil ? [.memory, .sqlite] : [.memory, .sqlite, .postgreSQL]
+  }
 }
 
 /// A store of a test's own.
 struct TestStore {
   let store: DataStore
-  private let directory = TemporaryDirectory()
+  private let cleaner: Cleaner
 
   init(_ kind: StoreKind) throws {
-    store = try DataStore(kind == .memory ? "memory:" : "sqlite:" + directory.path("store.db"))
+    let directory = TemporaryDirectory()
+    switch kind {
+    case .memory: store = try DataStore("memory:")
+    case .sqlite: store = try DataStore("sqlite:" + directory.path("store.db"))
+    case .postgreSQL: store = try DataStore(PostgreSQLTests.freshLocation())
+    }
+    cleaner = Cleaner(store, directory)
+  }
+}
+
+/// Removes with the last reference what a store leaves on a server.
+final class Cleaner: Sendable {
+  private let store: DataStore
+  private let directory: TemporaryDirectory?
+
+  init(_ store: DataStore, _ directory: TemporaryDirectory? = nil) {
+    self.store = store
+    self.directory = directory
+  }
+
+  deinit {
+    guard store.location.hasPrefix("postgres") else { return }
+    try? store.execute("DROP SCHEMA \(PostgreSQLTests.schema(of: store.location)) CASCADE")
   }
 }
 
