@@ -82,6 +82,7 @@ case $command in
   pause) signal STOP ;;
   resume) signal CONT ;;
   remove)
+    if [ -f "$data/postmaster.pid" ]; then signal CONT; fi
     (cd / && as_user "$programs/pg_ctl" -D "$data" -m immediate -w stop) >/dev/null 2>&1 || true
     rm -rf "$directory"
     ;;

@@ -1,7 +1,7 @@
 public import MaquetteSystem
 import Synchronization
 
-/// A place where services keep their documents: memory, or a file.
+/// A place where services keep their documents: memory, a file, or a database server.
 ///
 /// Every method may be called from any thread. A store stays open for as long as anything that came from it is used.
 public final class DataStore: Sendable {
@@ -17,8 +17,15 @@ public final class DataStore: Sendable {
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
   ///   another process that writes, 5000 otherwise.
+  ///
+  ///   `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgres://`) for a PostgreSQL server, which several machines
+  ///   may use at once; what is acknowledged there is as durable as the server's `synchronous_commit` says. `?schema=NAME`
+  ///   says in which schema the tables are, and makes it; `?lock_timeout=MILLISECONDS` how long to wait for another
+  ///   process that writes to the same service, 5000 otherwise; `?statement_timeout=MILLISECONDS` how long for any
+  ///   answer, 60000 otherwise, 0 for ever; `?poll=MILLISECONDS` that changes of others are asked for rather than
+  ///   listened to. `?connect_timeout=SECONDS`, `?sslmode=…` and all else is libpq's.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, or for PostgreSQL without its client library, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location
@@ -59,7 +66,8 @@ public final class DataStore: Sendable {
 
   /// The whole number that a query of one row gives, for tests; nil for a store in memory.
   package func number(_ sql: String) throws(MaquetteError) -> Int64? {
-    try (backend as? SQLiteBackend)?.number(sql)
+    if let backend = backend as? PostgreSQLBackend { return try backend.execute(sql) }
+    return try (backend as? SQLiteBackend)?.number(sql)
   }
 
   /// A setting of the store's connection, for tests; nil for a store in memory.

@@ -12,9 +12,9 @@ enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
   case memory, sqlite, postgreSQL
   var testDescription: String { rawValue }
 
-  /// All that can be tested: `PostgreSQLTests` says why one is missing.
+  /// All that can be tested: `PostgreSQLTesting` says why one is missing.
   static var allCases: [StoreKind] {
-    PostgreSQLTests.location == nil ? [.memory, .sqlite] : [.memory, .sqlite, .postgreSQL]
+    PostgreSQLTesting.location == nil ? [.memory, .sqlite] : [.memory, .sqlite, .postgreSQL]
   }
 }
 
@@ -28,7 +28,7 @@ struct TestStore {
     switch kind {
     case .memory: store = try DataStore("memory:")
     case .sqlite: store = try DataStore("sqlite:" + directory.path("store.db"))
-    case .postgreSQL: store = try DataStore(PostgreSQLTests.freshLocation())
+    case .postgreSQL: store = try DataStore(PostgreSQLTesting.freshLocation())
     }
     cleaner = Cleaner(store, directory)
   }
@@ -46,7 +46,7 @@ final class Cleaner: Sendable {
 
   deinit {
     guard store.location.hasPrefix("postgres") else { return }
-    try? store.execute("DROP SCHEMA \(PostgreSQLTests.schema(of: store.location)) CASCADE")
+    try? store.execute("DROP SCHEMA \(PostgreSQLTesting.schema(of: store.location)) CASCADE")
   }
 }
 

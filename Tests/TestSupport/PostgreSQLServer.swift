@@ -1,7 +1,7 @@
 import Glibc
 
 /// The PostgreSQL server that `make test` has started.
-public enum PostgreSQLTests {
+public enum PostgreSQLTesting {
   /// Where it is; nil when the tests are run by hand, without one.
   public static let location: String? = getenv("MAQUETTE_TEST_POSTGRES").map { String(cString: $0) }
 
@@ -44,7 +44,6 @@ public final class PostgreSQLServer: Sendable {
   public func resume() { _ = Self.run("resume", directory.path) }
 
   deinit {
-    resume()
     _ = Self.run("remove", directory.path)
   }
 

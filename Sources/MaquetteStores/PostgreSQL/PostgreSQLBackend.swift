@@ -10,16 +10,26 @@ final class PostgreSQLBackend: Backend {
   private let options: PostgreSQLOptions
   private let writer: PostgreSQLChannel
   private let readers: PostgreSQLReaders
-  let services: PostgreSQLServices
+  private let services: PostgreSQLServices
+  private let changes = PostgreSQLChanges()
+  private let listener: PostgreSQLListener
 
   init(_ options: PostgreSQLOptions) throws(MaquetteError) {
     self.options = options
     let writer = try PostgreSQLChannel(options)
     self.writer = writer
     readers = PostgreSQLReaders(options)
-    services = try writer.run { (holder) throws(MaquetteError) in
-      PostgreSQLServices(try PostgreSQLSchema.open(try holder.connected(nil)))
+    let services = try writer.run { (holder) throws(MaquetteError) in
+      let connection = try holder.connected(nil)
+      return PostgreSQLServices(try PostgreSQLSchema.open(connection), connection)
     }
+    self.services = services
+    let changes = changes
+    listener = try PostgreSQLListener(options, services) { Self.look(changes, services, writer) }
+  }
+
+  deinit {
+    listener.stop()
   }
 
   func serviceNames() throws(MaquetteError) -> [String] {
@@ -64,20 +74,74 @@ final class PostgreSQLBackend: Backend {
     _ service: String, isAhead: Bool, _ committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
-    let services = services
+    let (services, changes, listener) = (services, changes, listener)
     try requireOutside()
     return try writer.run { (holder) throws(MaquetteError) in
       // Once the body has run, its caller is told of a loss rather than that it runs again.
       var hasBegun = false
-      let (result, _) = try holder.attempt(services, mayRepeat: { !hasBegun }) {
-        (connection) throws(MaquetteError) in
-        try PostgreSQLTransaction(services, connection).write(
-          service, isAhead: isAhead, holder, { hasBegun = true }, body)
+      do throws(MaquetteError) {
+        let result = try holder.attempt(services, mayRepeat: { !hasBegun }) {
+          (connection) throws(MaquetteError) in
+          try PostgreSQLTransaction(services, connection).write(
+            service, isAhead: isAhead, changes, holder, { hasBegun = true }, body)
+        }
+        committed(result)
+        return result
+      } catch {
+        // What others did may have been taken in; nobody else hands it out.
+        listener.wake()
+        throw error
       }
-      committed(result)
-      return result
     }
   }
+
+  // MARK: What others do
+
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {
+    let (services, changes) = (services, changes)
+    let outcome: Result<Void, MaquetteError>
+    do throws(MaquetteError) {
+      try requireOutside()
+      try writer.run { (holder) throws(MaquetteError) in
+        try holder.attempt(services) { (connection) throws(MaquetteError) in
+          try changes.watch(service, receiver, services, connection)
+        }
+      }
+      outcome = .success(())
+    } catch { outcome = .failure(error) }
+    // Whatever has failed: the thread tries again.
+    try listener.start()
+    try outcome.get()
+  }
+
+  func unwatch(_ service: String) {
+    changes.unwatch(service)
+    if changes.isEmpty { listener.rest() }
+  }
+
+  /// Takes in what others did, and hands it out; on the listener's thread.
+  ///
+  /// - Returns: whether the server could be asked.
+  private static func look(
+    _ changes: PostgreSQLChanges, _ services: PostgreSQLServices, _ writer: PostgreSQLChannel
+  ) -> Bool {
+    do throws(MaquetteError) {
+      let receivers = try writer.run { (holder) throws(MaquetteError) -> [ChangeReceiver] in
+        try holder.attempt(services) { (connection) throws(MaquetteError) in
+          try changes.look(services, connection)
+        }
+        return changes.receivers
+      }
+      for receiver in receivers { receiver.handOut() }
+      return true
+    } catch {
+      // The next look tries again.
+      if error.code != .closed { Log.warning("what others do to the store is not seen: \(error.message)") }
+      return false
+    }
+  }
+
+  // MARK: Files
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
     try reading { (services, connection) throws(MaquetteError) in
@@ -103,11 +167,13 @@ final class PostgreSQLBackend: Backend {
     throw MaquetteError(.reentrant, "a store can't be used from inside one of its own transactions")
   }
 
-  /// Runs SQL on the connection that writes, for tests.
-  func execute(_ sql: String) throws(MaquetteError) {
+  /// Runs SQL on the connection that writes, for tests; gives the whole number it begins with, if it does.
+  @discardableResult
+  func execute(_ sql: String) throws(MaquetteError) -> Int64? {
     let services = services
-    try writer.run { (holder) throws(MaquetteError) in
-      _ = try holder.connected(services).execute(sql)
+    return try writer.run { (holder) throws(MaquetteError) in
+      let found = try holder.connected(services).execute(sql)
+      return found.rows > 0 ? try? found.decimal(0, 0) : nil
     }
   }
 }

@@ -254,6 +254,24 @@ final class PostgreSQLConnection {
     return descriptor.revents
   }
 
+  // MARK: Listening
+
+  /// For those who wait until the server says something.
+  var descriptor: Int32 { library.socket(handle) }
+
+  /// What the server has told since this was asked last, to who listens; without waiting.
+  func notifications() -> [String] {
+    if library.consumeInput(handle) == 0 { isBroken = true }
+    var texts: [String] = []
+    while let notification = library.notifies(handle) {
+      // The third of `PGnotify`'s members: the channel, the process, the text.
+      let text = notification.load(fromByteOffset: 16, as: UnsafePointer<CChar>?.self)
+      if let text { texts.append(String(cString: text)) }
+      library.freeMemory(notification)
+    }
+    return texts
+  }
+
   // MARK: Failures
 
   private var message: String { library.errorMessage(handle).map { String(cString: $0) } ?? "" }

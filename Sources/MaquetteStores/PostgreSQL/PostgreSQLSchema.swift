@@ -4,7 +4,8 @@ import MaquetteSystem
 ///
 /// Nothing but tables and indices: no function, trigger, sequence or type of our own, no advisory lock and no
 /// `LOCK TABLE`, so that a distributed engine that speaks PostgreSQL's protocol can hold a store too. What is relied on
-/// are transactions, `SELECT … FOR UPDATE`, prepared statements with binary values, and `COPY … FROM STDIN`.
+/// are transactions, `SELECT … FOR UPDATE`, prepared statements with binary values, and `COPY … FROM STDIN`. A server
+/// that knows `LISTEN` and `pg_notify` tells of changes at once; of one that doesn't they are asked for.
 struct PostgreSQLSchema: Sendable {
   /// The newest layout of the tables; a store with a greater number is left alone.
   static let version: Int64 = 1
@@ -23,6 +24,9 @@ struct PostgreSQLSchema: Sendable {
   var services: String { name + ".maquette_services" }
   var datasets: String { name + ".maquette_datasets" }
   var files: String { name + ".maquette_files" }
+  var changes: String { name + ".maquette_changes" }
+  /// Where the server tells of changes: of this store alone, since channels are the whole database's.
+  var channel: String { "maquette_" + storeID }
   var predictions: String { name + ".maquette_predictions" }
 
   // MARK: Opening
@@ -100,7 +104,10 @@ struct PostgreSQLSchema: Sendable {
         layout bigint PRIMARY KEY, id text NOT NULL, "nextService" bigint NOT NULL);
       CREATE TABLE \(schema).maquette_services(
         number bigint PRIMARY KEY, name text NOT NULL, "tableName" text NOT NULL UNIQUE, documents bigint NOT NULL,
-        "nextPlace" bigint NOT NULL, change bigint NOT NULL, writer bigint NOT NULL);
+        "nextPlace" bigint NOT NULL, change bigint NOT NULL, writer bigint NOT NULL, watched bigint NOT NULL);
+      CREATE TABLE \(schema).maquette_changes(
+        service bigint NOT NULL, change bigint NOT NULL, kind text NOT NULL, count bigint NOT NULL, ids bytea NOT NULL,
+        dataset text, "oldDataset" text, PRIMARY KEY(service, change));
       CREATE TABLE \(schema).maquette_datasets(service bigint NOT NULL, name text NOT NULL, instances bigint NOT NULL);
       CREATE INDEX ON \(schema).maquette_datasets(service);
       CREATE TABLE \(schema).maquette_files(

@@ -4,11 +4,17 @@ import Synchronization
 /// What all connections of a store know of it.
 final class PostgreSQLServices: Sendable {
   let schema: PostgreSQLSchema
-  /// Tells the changes of this store from those of others, also of others in this process.
+  /// Tells the transactions of this store from those of others, also of others in this process.
   let writer = Int64.random(in: 1...Int64.max)
+  /// Whether the server can tell those who listen.
+  let canNotify: Bool
   private let tables = Mutex<[String: PostgreSQLTable]>([:])
 
-  init(_ schema: PostgreSQLSchema) { self.schema = schema }
+  init(_ schema: PostgreSQLSchema, _ connection: PostgreSQLConnection) {
+    self.schema = schema
+    // Asked outside of any transaction, which would be lost with a server that can't.
+    canNotify = (try? connection.run("SELECT pg_notify($1, '')", .text(schema.channel))) != nil
+  }
 
   func names(_ connection: PostgreSQLConnection) throws(MaquetteError) -> [String] {
     let found = try connection.run("SELECT name FROM \(schema.services) ORDER BY number")
@@ -56,8 +62,8 @@ final class PostgreSQLServices: Sendable {
         try connection.execute(schema.makeDocuments(schema.table(name)))
         try connection.run(
           """
-          INSERT INTO \(schema.services)(number, name, "tableName", documents, "nextPlace", change, writer)
-          VALUES($1, $2, $3, 0, 1, 0, 0)
+          INSERT INTO \(schema.services)(number, name, "tableName", documents, "nextPlace", change, writer, watched)
+          VALUES($1, $2, $3, 0, 1, 0, 0, 0)
           """, .integer(try number.integer(0, 0)), .text(service), .text(name))
         try connection.execute("COMMIT")
         // Floats do not get shorter by compression. A wish: not every engine knows it.

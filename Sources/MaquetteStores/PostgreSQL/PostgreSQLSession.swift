@@ -6,14 +6,17 @@ final class PostgreSQLSession: Session {
   let connection: PostgreSQLConnection
   let services: PostgreSQLServices
   let table: PostgreSQLTable
-  let version: StoreVersion
   /// The number of the last change of the service when this transaction began.
   let change: Int64
+  /// Whether somebody wants to know what happens to the service.
+  let isLogged: Bool
 
   /// What is in the service's row, to be written there at the end.
   var documents: Int64
   var nextPlace: Int64
   var hasChanged = false
+  /// What this transaction does, for those who want to know.
+  var logged: [ChangeEntry] = []
   /// Datasets whose counts are to be written at the end.
   var touched: Set<String> = []
   /// What is known of the state as it is in this transaction.
@@ -22,25 +25,48 @@ final class PostgreSQLSession: Session {
   var schema: PostgreSQLSchema { services.schema }
 
   init(
-    _ connection: PostgreSQLConnection, _ services: PostgreSQLServices, _ table: PostgreSQLTable, documents: Int64,
-    nextPlace: Int64, change: Int64
+    _ connection: PostgreSQLConnection, _ services: PostgreSQLServices, _ table: PostgreSQLTable, _ state: State
   ) {
     self.connection = connection
     self.services = services
     self.table = table
-    self.documents = documents
-    self.nextPlace = nextPlace
-    self.change = change
-    version = table.version(at: change)
+    documents = state.documents
+    nextPlace = state.nextPlace
+    change = state.change
+    isLogged = state.isLogged
     memory = table.memory(at: change)
   }
+
+  /// What a service's row says when a transaction begins.
+  struct State {
+    let documents: Int64
+    let nextPlace: Int64
+    let change: Int64
+    let isLogged: Bool
+
+    static let columns = "documents, \"nextPlace\", change, watched"
+
+    /// Reads the row of a statement without parameters.
+    init(_ row: PostgreSQLResult) throws(MaquetteError) {
+      documents = try row.decimal(0, 0)
+      nextPlace = try row.decimal(0, 1)
+      change = try row.decimal(0, 2)
+      isLogged = try row.decimal(0, 3) > 0
+    }
+  }
+
+  /// All transactions on a service are numbered in its row, whoever makes them: that alone tells its states apart.
+  var version: StoreVersion { StoreVersion(foreign: 0, own: UInt64(clamping: change)) }
+
+  /// The number of the last change once this transaction is committed: each line of the log has one of its own.
+  var nextChange: Int64 { change + Int64(max(1, logged.count)) }
 
   /// The service's row was there when the transaction began.
   func requirePresence() {}
 
   /// Keeps for the next transaction what this one has found out; after it is committed.
   func remember() {
-    var known = PostgreSQLTable.Memory(change: hasChanged ? change + 1 : change)
+    var known = PostgreSQLTable.Memory(change: hasChanged ? nextChange : change)
     known.tallies = memory.tallies
     known.run = memory.run
     table.remember(known)
@@ -201,10 +227,36 @@ final class PostgreSQLSession: Session {
         try connection.run("INSERT INTO \(schema.datasets)(service, name, instances) VALUES($1, $2, $3)", values)
       }
     }
-    try connection.run(
-      """
+    for (place, entry) in logged.enumerated() {
+      try connection.run(
+        """
+        INSERT INTO \(schema.changes)(service, change, kind, count, ids, dataset, "oldDataset")
+        VALUES($1, $2, $3, $4, $5, $6, $7)
+        """, .integer(table.number), .integer(change + Int64(place) + 1), .text(entry.kind.rawValue),
+        .integer(Int64(entry.ids.count)), .bytes(entry.ids.bytes), .text(entry.dataset), .text(entry.oldDataset))
+    }
+    if isLogged, nextChange / PostgreSQLChanges.pruning > change / PostgreSQLChanges.pruning {
+      try connection.run(
+        "DELETE FROM \(schema.changes) WHERE service = $1 AND change <= $2", .integer(table.number),
+        .integer(nextChange - PostgreSQLChanges.kept))
+    }
+    let update = """
       UPDATE \(schema.services) SET documents = $2, "nextPlace" = $3, change = $4, writer = $5 WHERE number = $1
-      """, .integer(table.number), .integer(documents), .integer(nextPlace), .integer(change + 1),
-      .integer(services.writer))
+      """
+    let values: [PostgreSQLValue] = [
+      .integer(table.number), .integer(documents), .integer(nextPlace), .integer(nextChange), .integer(services.writer),
+    ]
+    if isLogged, services.canNotify {
+      // The server tells once the transaction is committed, and only then.
+      try connection.run(
+        update + " RETURNING pg_notify($6, $7)",
+        values + [.text(schema.channel), .text("\(services.writer)")])
+    } else {
+      try connection.run(update, values)
+    }
+  }
+
+  func log(_ events: [ServiceEvent]) {
+    if isLogged { logged += ChangeEntry.entries(of: events) }
   }
 }

@@ -29,12 +29,12 @@ struct PostgreSQLTransaction {
 
   /// - Parameters:
   ///   - begun: called when the service is locked, before `body`.
+  ///   - changes: are told what others did before, and what of the log is our own.
   ///   - holder: for another connection, to see what became of a commit whose answer was lost.
-  /// - Returns: what `body` did, and whether it changed anything.
   func write<Value>(
-    _ service: String, isAhead: Bool, _ holder: PostgreSQLChannel.Holder, _ begun: () -> Void,
-    _ body: (any Session) throws(MaquetteError) -> Value
-  ) throws(MaquetteError) -> (Value, hasChanged: Bool) {
+    _ service: String, isAhead: Bool, _ changes: PostgreSQLChanges, _ holder: PostgreSQLChannel.Holder,
+    _ begun: () -> Void, _ body: (any Session) throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> Value {
     let table = try services.table(service, connection)
     return try repeating { () throws(MaquetteError) in
       // Each statement of READ COMMITTED sees what was committed before it: behind the lock that is all there is.
@@ -42,28 +42,24 @@ struct PostgreSQLTransaction {
         table,
         "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
           + (isAhead ? "SET LOCAL synchronous_commit = off; " : "") + state(of: table) + " FOR UPDATE")
+      try changes.tell(session)
       begun()
       let value = try body(session)
-      guard session.hasChanged else {
+      if session.hasChanged {
+        try session.finish()
+        try commit(table, session.nextChange, holder)
+        changes.skip(session)
+      } else {
         try connection.execute("COMMIT")
-        return (value, false)
-      }
-      try session.finish()
-      table.claim(session.change + 1)
-      do throws(MaquetteError) {
-        try commit(table, session.change + 1, holder)
-      } catch {
-        table.renounce(session.change + 1)
-        throw error
       }
       session.remember()
-      return (value, true)
+      return value
     }
   }
 
   /// What a session begins with. The number comes from the store; it is no value of a caller's.
   private func state(of table: PostgreSQLTable) -> String {
-    "SELECT documents, \"nextPlace\", change FROM \(services.schema.services) WHERE number = \(table.number)"
+    "SELECT \(PostgreSQLSession.State.columns) FROM \(services.schema.services) WHERE number = \(table.number)"
   }
 
   private func begin(_ table: PostgreSQLTable, _ sql: String) throws(MaquetteError) -> PostgreSQLSession {
@@ -74,9 +70,7 @@ struct PostgreSQLTransaction {
         .inputOutput, "the service '\(table.service)' is gone from '\(connection.location)': somebody removed it",
         name: table.service)
     }
-    return PostgreSQLSession(
-      connection, services, table, documents: try found.decimal(0, 0), nextPlace: try found.decimal(0, 1),
-      change: try found.decimal(0, 2))
+    return PostgreSQLSession(connection, services, table, try PostgreSQLSession.State(found))
   }
 
   /// Runs `body`, which begins a transaction; undoes it where it fails, and tries again where the server asks for that.
