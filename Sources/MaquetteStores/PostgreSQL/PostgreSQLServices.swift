@@ -8,7 +8,7 @@ final class PostgreSQLServices: Sendable {
   let writer = Int64.random(in: 1...Int64.max)
   /// Whether the server can tell those who listen.
   let canNotify: Bool
-  private let tables = Mutex<[String: PostgreSQLTable]>([:])
+  private let tables = Mutex<[ExactText: PostgreSQLTable]>([:])
 
   init(_ schema: PostgreSQLSchema, _ connection: PostgreSQLConnection) {
     self.schema = schema
@@ -31,22 +31,22 @@ final class PostgreSQLServices: Sendable {
   }
 
   func find(_ service: String, _ connection: PostgreSQLConnection) throws(MaquetteError) -> PostgreSQLTable? {
-    if let table = tables.withLock({ $0[service] }) { return table }
+    if let table = tables.withLock({ $0[ExactText(service)] }) { return table }
     let found = try connection.run(
       "SELECT number, \"tableName\" FROM \(schema.services) WHERE name = $1", .text(service))
     guard found.rows > 0 else { return nil }
     let table = PostgreSQLTable(
       service: service, number: try found.integer(0, 0), name: schema.table(try found.text(0, 1) ?? ""))
     return tables.withLock { tables in
-      if let table = tables[service] { return table }
-      tables[service] = table
+      if let table = tables[ExactText(service)] { return table }
+      tables[ExactText(service)] = table
       return table
     }
   }
 
   /// Forgets a service that is not there any more.
   func forget(_ table: PostgreSQLTable) {
-    tables.withLock { if $0[table.service] === table { $0[table.service] = nil } }
+    tables.withLock { if $0[ExactText(table.service)] === table { $0[ExactText(table.service)] = nil } }
   }
 
   /// Makes a service, unless somebody else is faster; a transaction of its own.

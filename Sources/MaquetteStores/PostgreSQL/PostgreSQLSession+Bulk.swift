@@ -28,7 +28,7 @@ extension PostgreSQLSession {
     }
     nextPlace += Int64(rows.ids.count)
     try note(rows.ids.count, in: rows.dataset)
-    memory.tallies[rows.dataset, default: .init()].width = .some(width)
+    memory.tallies[ExactText(rows.dataset), default: .init()].width = .some(width)
   }
 
   private func encodedLabels(_ targets: BulkTargets) -> [[UInt8]] {

@@ -24,12 +24,12 @@ extension PostgreSQLSession {
         "createdAt" = $7, "updatedAt" = $8, shape = $9, x = $10, fields = $11, prediction = NULL WHERE id = $1
       """, values(record))
     hasChanged = true
-    if old?.dataset != record.dataset {
+    if !isSame(old?.dataset, record.dataset) {
       if let old { try note(-1, in: old.dataset) }
       try note(1, in: record.dataset)
     }
     for dataset in [old?.dataset, record.dataset] {
-      if let dataset { memory.tallies[dataset]?.width = nil }
+      if let dataset { memory.tallies[ExactText(dataset)]?.width = nil }
     }
   }
 
@@ -52,14 +52,14 @@ extension PostgreSQLSession {
 
   /// Keeps the width that is remembered of a dataset, when a record with one came to a dataset without.
   private func widthChanged(_ dataset: String, to width: Int?) {
-    if let width, memory.tallies[dataset]?.width == .some(nil) { memory.tallies[dataset]?.width = .some(width) }
+    if let width, memory.tallies[ExactText(dataset)]?.width == .some(nil) { memory.tallies[ExactText(dataset)]?.width = .some(width) }
   }
 
   func delete(_ record: Record) throws(MaquetteError) {
     let deleted = try connection.run("DELETE FROM \(table.name) WHERE id = $1", .id(record.id))
     guard deleted.changed > 0 else { return }
     try note(-1, in: record.dataset)
-    if let dataset = record.dataset { memory.tallies[dataset]?.width = nil }
+    if let dataset = record.dataset { memory.tallies[ExactText(dataset)]?.width = nil }
   }
 
   func clear(_ dataset: String) throws(MaquetteError) -> Int {
@@ -71,8 +71,8 @@ extension PostgreSQLSession {
     let count = try connection.run("DELETE FROM \(table.name) WHERE \"datasetName\" = $1", .text(dataset)).changed
     if count > 0 { hasChanged = true }
     documents -= Int64(count)
-    memory.tallies[dataset] = .init(count: 0, width: .some(nil))
-    touched.insert(dataset)
+    memory.tallies[ExactText(dataset)] = .init(count: 0, width: .some(nil))
+    touched.insert(ExactText(dataset))
     return count
   }
 

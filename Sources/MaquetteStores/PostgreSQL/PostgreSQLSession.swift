@@ -18,7 +18,7 @@ final class PostgreSQLSession: Session {
   /// What this transaction does, for those who want to know.
   var logged: [ChangeEntry] = []
   /// Datasets whose counts are to be written at the end.
-  var touched: Set<String> = []
+  var touched: Set<ExactText> = []
   /// What is known of the state as it is in this transaction.
   var memory: PostgreSQLTable.Memory
 
@@ -180,14 +180,14 @@ final class PostgreSQLSession: Session {
   func position(of record: Record) -> Int64 { record.place }
 
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int? {
-    if id == nil, let width = memory.tallies[dataset]?.width { return width }
+    if id == nil, let width = memory.tallies[ExactText(dataset)]?.width { return width }
     let found = try connection.run(
       """
       SELECT octet_length(x)::bigint FROM \(table.name)
       WHERE "datasetName" = $1 AND x IS NOT NULL AND id <> $2 LIMIT 1
       """, .text(dataset), .bytes(id?.bytes ?? []))
     let width = found.rows > 0 ? Int(try found.integer(0, 0) / 4) : nil
-    if id == nil { memory.tallies[dataset, default: .init()].width = .some(width) }
+    if id == nil { memory.tallies[ExactText(dataset), default: .init()].width = .some(width) }
     return width
   }
 
@@ -195,12 +195,12 @@ final class PostgreSQLSession: Session {
 
   func count(_ dataset: String?) throws(MaquetteError) -> Int {
     guard let dataset else { return Int(documents) }
-    if let count = memory.tallies[dataset]?.count { return count }
+    if let count = memory.tallies[ExactText(dataset)]?.count { return count }
     let found = try connection.run(
       "SELECT instances FROM \(schema.datasets) WHERE service = $1 AND name = $2", .integer(table.number),
       .text(dataset))
     let count = found.rows > 0 ? Int(try found.integer(0, 0)) : 0
-    memory.tallies[dataset, default: .init()].count = count
+    memory.tallies[ExactText(dataset), default: .init()].count = count
     return count
   }
 
@@ -209,15 +209,15 @@ final class PostgreSQLSession: Session {
     hasChanged = true
     if let dataset {
       let count = try count(dataset)
-      memory.tallies[dataset, default: .init()].count = count + difference
-      touched.insert(dataset)
+      memory.tallies[ExactText(dataset), default: .init()].count = count + difference
+      touched.insert(ExactText(dataset))
     }
     documents += Int64(difference)
   }
 
   /// Writes down what was counted; the last thing before the commit.
   func finish() throws(MaquetteError) {
-    for dataset in touched.sorted() {
+    for dataset in touched.map(\.text).sorted() {
       let values: [PostgreSQLValue] = [
         .integer(table.number), .text(dataset), .integer(Int64(try count(dataset))),
       ]

@@ -14,7 +14,7 @@ final class PostgreSQLTable: Sendable {
   /// What need not be asked again while the service is at that change.
   struct Memory {
     let change: Int64
-    var tallies: [String: Tally] = [:]
+    var tallies: [ExactText: Tally] = [:]
     /// What its predictions have in common, `.some(nil)` where there are none.
     var run: PredictionRun??
   }
