@@ -79,7 +79,7 @@ test-c: lib
 	Tests/C/run.sh $(LIBRARY)
 
 test-python: lib python-environment
-	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m pytest bindings/python
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) $(VENV)/bin/python -m pytest bindings/python
 
 test-examples: lib python-environment
 	@mkdir -p $(BUILD)

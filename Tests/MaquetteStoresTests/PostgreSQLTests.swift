@@ -49,13 +49,16 @@ struct PostgreSQLTests {
   func verbatim() throws {
     let service = try store.service("notes")
     let document: JSONObject = [
-      "z": 1, "a": ["z": 0.1, "a": 1e-300, "nul": "\0", "both": "\u{1}0\0\u{1}"], "z2": -0.0, "name": "n\0\u{1}",
+      "z": 1, "a": ["z": 0.1, "a": 1e-300, "nul": "\0", "both": "\u{1}0\0\u{1}"], "z2": -0.0,
+      "name": "n\0\u{1}",
       "y": "\0", "text": "\u{202E}עברית 🙂 \\ \" '; DROP TABLE x; --",
     ]
     let created = try service.create(document)
     let read = try service.get(created.id)
     #expect(read == created)
-    #expect(read["a"] == document["a"] && read.names.filter { ["z", "a", "z2", "text"].contains($0) } == ["z", "a", "z2", "text"])
+    #expect(
+      read["a"] == document["a"]
+        && read.names.filter { ["z", "a", "z2", "text"].contains($0) } == ["z", "a", "z2", "text"])
     #expect(try service.newest(named: "n\0\u{1}")?.id == created.id)
     #expect(try service.newest(named: "n") == nil)
     let dataset = try Dataset("\u{1}d", in: store)
@@ -82,7 +85,8 @@ struct PostgreSQLTests {
     #expect(try other.services() == names)
     for name in names {
       #expect(try other.service(name).find().data.map { $0["name"] } == [.string(name)])
-      let path = try #require(try other.service(name).find().data.first?["files"]?.array?.first?.array?.last?.string)
+      let path = try #require(
+        try other.service(name).find().data.first?["files"]?.array?.first?.array?.last?.string)
       #expect(try other.service(name).file(at: path) == [1, 2])
     }
   }
@@ -128,7 +132,9 @@ struct PostgreSQLTests {
       }
     }
     #expect(done.wait(until: Deadline(milliseconds: 60_000)) { $0 == 3 ? true : nil } == true)
-    let names = try store.service("runs").find(query(#"{"$limit": 1000}"#)).data.compactMap { $0["name"]?.string }
+    let names = try store.service("runs").find(query(#"{"$limit": 1000}"#)).data.compactMap {
+      $0["name"]?.string
+    }
     #expect(names == (1...90).map { "base-\($0)" })
   }
 
@@ -231,13 +237,17 @@ struct PostgreSQLChangeTests {
     var texts: [String] = []
     while texts.count < count {
       for event in try queue.next(timeout: timeout).value {
-        texts.append(event.kind.rawValue + " " + (event.document["n"] ?? event.document["datasetName"] ?? "-").description)
+        texts.append(
+          event.kind.rawValue + " "
+            + (event.document["n"] ?? event.document["datasetName"] ?? "-").description)
       }
     }
     return texts
   }
 
-  @Test("what another store does arrives in order, each once, and nothing of our own comes back", arguments: options)
+  @Test(
+    "what another store does arrives in order, each once, and nothing of our own comes back",
+    arguments: options)
   func inOrder(_ option: String) throws {
     let ours = try DataStore(self.ours.location + option)
     let service = try ours.service("notes")

@@ -33,7 +33,8 @@ public final class PostgreSQLServer: Sendable {
 
   public init() {
     directory = TemporaryDirectory()
-    location = Self.run("create", directory.path).split(whereSeparator: \.isNewline).last.map { String($0) } ?? ""
+    location =
+      Self.run("create", directory.path).split(whereSeparator: \.isNewline).last.map { String($0) } ?? ""
   }
 
   /// Lets it die as in a crash.

@@ -146,7 +146,8 @@ final class PostgreSQLBackend: Backend {
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
     try reading { (services, connection) throws(MaquetteError) in
       let found = try connection.run(
-        "SELECT bytes FROM \(services.schema.files) WHERE folder = $1 AND name = $2", .text(folder), .text(name))
+        "SELECT bytes FROM \(services.schema.files) WHERE folder = $1 AND name = $2", .text(folder),
+        .text(name))
       return found.rows > 0 ? Array(found.bytes(0, 0)) : nil
     }
   }

@@ -55,7 +55,8 @@ final class PostgreSQLChanges: Sendable {
       "SELECT change FROM \(services.schema.services) WHERE number = $1", .integer(table.number))
     guard found.rows == 1 else {
       services.forget(table)
-      throw MaquetteError(.inputOutput, "the service '\(service)' is gone from '\(connection.location)'", name: service)
+      throw MaquetteError(
+        .inputOutput, "the service '\(service)' is gone from '\(connection.location)'", name: service)
     }
     return try found.integer(0, 0)
   }
@@ -86,7 +87,9 @@ final class PostgreSQLChanges: Sendable {
   /// Tells what came since the last look, inside of a transaction, before what the transaction itself does.
   func tell(_ session: PostgreSQLSession) throws(MaquetteError) {
     let service = session.table.service
-    guard let watch = watches.withLock({ $0[service] }), let last = watch.last, last != session.change else { return }
+    guard let watch = watches.withLock({ $0[service] }), let last = watch.last, last != session.change else {
+      return
+    }
     let changes: [ForeignChange]
     if session.change < last || session.change - last > Self.kept {
       // A smaller number: somebody has put an older copy of the database in its place.

@@ -23,7 +23,8 @@ struct PostgreSQLCollector {
   /// The columns that ``add(_:_:)`` reads.
   static func columns(_ target: TargetKind) -> String {
     "place, id, \"updatedAt\", x, "
-      + (target == .none ? "NULL::text, NULL::float8, NULL::bytea, NULL::text" : "y, \"yNumber\", \"yNumbers\", fields")
+      + (target == .none
+        ? "NULL::text, NULL::float8, NULL::bytea, NULL::text" : "y, \"yNumber\", \"yNumbers\", fields")
   }
 
   private enum Column {
@@ -57,7 +58,9 @@ struct PostgreSQLCollector {
 
   private static func size(_ rows: Int, _ width: Int) throws(MaquetteError) -> Int {
     let (size, overflow) = rows.multipliedReportingOverflow(by: width)
-    guard !overflow else { throw MaquetteError(.outOfMemory, "\(rows) rows of \(width) numbers are too much") }
+    guard !overflow else {
+      throw MaquetteError(.outOfMemory, "\(rows) rows of \(width) numbers are too much")
+    }
     return size
   }
 
@@ -74,7 +77,8 @@ struct PostgreSQLCollector {
     } else {
       codes.append(try code(result, row))
     }
-    (UnsafeMutableRawPointer(features.pointer) + count &* width &* 4).copyMemory(from: source, byteCount: x.count)
+    (UnsafeMutableRawPointer(features.pointer) + count &* width &* 4).copyMemory(
+      from: source, byteCount: x.count)
     ids.append(id)
     dates.append(try result.integer(row, Column.updatedAt))
     position = try result.integer(row, Column.place)
@@ -98,7 +102,8 @@ struct PostgreSQLCollector {
       guard numbers.count == targetWidth &* 4, let source = numbers.baseAddress else { return false }
       UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: numbers.count)
     } else {
-      guard result.isNull(row, Column.y), let numbers = try otherY(result, row).flatMap({ Record.numbers($0) }),
+      guard result.isNull(row, Column.y),
+        let numbers = try otherY(result, row).flatMap({ Record.numbers($0) }),
         numbers.count == targetWidth
       else { return false }
       target.update(from: numbers, count: numbers.count)

@@ -96,8 +96,15 @@ final class PostgreSQLConnection {
     return try finish(sql.hasPrefix("SELECT") ? "read" : "write to")
   }
 
+  /// Queries can be of any number of forms; what is used often is soon prepared again.
+  private static let mostStatements = 256
+
   private func prepared(_ sql: String, _ values: [PostgreSQLValue]) throws(MaquetteError) -> String {
     if let name = statements[sql] { return name }
+    if statements.count == Self.mostStatements {
+      try execute("DEALLOCATE ALL")
+      statements = [:]
+    }
     let name = "maquette_\(statements.count)"
     try start {
       values.map(\.type).withUnsafeBufferPointer {
@@ -264,8 +271,9 @@ final class PostgreSQLConnection {
     if library.consumeInput(handle) == 0 { isBroken = true }
     var texts: [String] = []
     while let notification = library.notifies(handle) {
-      // The third of `PGnotify`'s members: the channel, the process, the text.
-      let text = notification.load(fromByteOffset: 16, as: UnsafePointer<CChar>?.self)
+      // The third of `PGnotify`'s members: the channel, the process, the text; each takes the place of a pointer.
+      let text = notification.load(
+        fromByteOffset: 2 * MemoryLayout<Int>.stride, as: UnsafePointer<CChar>?.self)
       if let text { texts.append(String(cString: text)) }
       library.freeMemory(notification)
     }

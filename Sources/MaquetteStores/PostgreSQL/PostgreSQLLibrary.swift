@@ -83,14 +83,17 @@ extension PostgreSQLLibrary {
     throw MaquetteError(
       .unsupported,
       "a store in PostgreSQL needs its client library, which is not here (\(reason)): please install the package "
-        + "libpq5 (Debian, Ubuntu), libpq (Fedora, Alpine) or postgresql-libs (Arch)", name: names.first ?? "")
+        + "libpq5 (Debian, Ubuntu), libpq (Fedora, Alpine) or postgresql-libs (Arch)", name: names.first ?? ""
+    )
   }
 
   private init(_ handle: UnsafeMutableRawPointer, _ name: String) throws(MaquetteError) {
-    func find<Function>(_ symbol: String, as: Function.Type = Function.self) throws(MaquetteError) -> Function {
+    func find<Function>(_ symbol: String, as: Function.Type = Function.self) throws(MaquetteError) -> Function
+    {
       guard let address = dlsym(handle, symbol) else {
         throw MaquetteError(
-          .unsupported, "'\(name)' has no \(symbol): a store in PostgreSQL needs libpq 12 or newer", name: name)
+          .unsupported, "'\(name)' has no \(symbol): a store in PostgreSQL needs libpq 12 or newer",
+          name: name)
       }
       return unsafeBitCast(address, to: Function.self)
     }

@@ -36,7 +36,8 @@ struct PostgreSQLOptions: Equatable, Sendable {
     guard let name = parts.first, let value = parts.last, parts.count == 2 else { return false }
     switch name {
     case "schema":
-      guard let text = Self.percentDecoded(value), !text.isEmpty, text.utf8.count <= 63, !text.utf8.contains(0)
+      guard let text = Self.percentDecoded(value), !text.isEmpty, text.utf8.count <= 63,
+        !text.utf8.contains(0)
       else { throw refused(option, "the name of a schema has 1 to 63 bytes") }
       schema = text
     case "lock_timeout": lockTimeout = try milliseconds(option, value)
@@ -70,7 +71,8 @@ struct PostgreSQLOptions: Equatable, Sendable {
         continue
       }
       let digits = String(decoding: rest.prefix(2), as: UTF8.self)
-      guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16) else {
+      guard digits.utf8.count == 2, digits.allSatisfy(\.isHexDigit), let value = UInt8(digits, radix: 16)
+      else {
         return nil
       }
       bytes.append(value)

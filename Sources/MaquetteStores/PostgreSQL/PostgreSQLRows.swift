@@ -8,7 +8,8 @@ struct PostgreSQLRows {
   static let commandRows = 1 << 17
 
   /// The signature, no flags, no extension.
-  static let header: [UInt8] = Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [UInt8](repeating: 0, count: 8)
+  static let header: [UInt8] =
+    Array("PGCOPY\n".utf8) + [0xFF, 0x0D, 0x0A, 0x00] + [UInt8](repeating: 0, count: 8)
   static let trailer: [UInt8] = [0xFF, 0xFF]
 
   /// Sends rows, in as many commands as they need.

@@ -69,7 +69,8 @@ struct PostgreSQLSchema: Sendable {
     let found = try connection.run("SELECT current_schema()::text")
     guard found.rows == 1, let name = try found.text(0, 0) else {
       throw MaquetteError(
-        .inputOutput, "there is no schema for the tables in '\(connection.location)': name one with '?schema=NAME'",
+        .inputOutput,
+        "there is no schema for the tables in '\(connection.location)': name one with '?schema=NAME'",
         name: connection.location)
     }
     return name

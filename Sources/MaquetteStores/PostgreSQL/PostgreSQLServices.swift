@@ -56,7 +56,9 @@ final class PostgreSQLServices: Sendable {
       // The lock on this row makes one after the other.
       let number = try connection.run(
         "UPDATE \(schema.store) SET \"nextService\" = \"nextService\" + 1 RETURNING \"nextService\" - 1")
-      guard number.rows == 1 else { throw MaquetteError(.notAStore, "'\(connection.location)' is no store any more") }
+      guard number.rows == 1 else {
+        throw MaquetteError(.notAStore, "'\(connection.location)' is no store any more")
+      }
       if try find(service, connection) == nil {
         let name = try freeTableName(service, connection)
         try connection.execute(schema.makeDocuments(schema.table(name)))
@@ -79,7 +81,9 @@ final class PostgreSQLServices: Sendable {
   }
 
   /// The service's own name, where PostgreSQL takes it and no table or index is called so.
-  private func freeTableName(_ service: String, _ connection: PostgreSQLConnection) throws(MaquetteError) -> String {
+  private func freeTableName(_ service: String, _ connection: PostgreSQLConnection) throws(MaquetteError)
+    -> String
+  {
     let base = service.hasPrefix("maquette_") ? "service " + service : service
     var number = 1
     while true {

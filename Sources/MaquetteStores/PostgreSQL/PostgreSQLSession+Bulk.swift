@@ -23,7 +23,8 @@ extension PostgreSQLSession {
         Self.append(rows.targets, labels, row, &block)
         block.append(column: rows.date)
         block.append(column: rows.date)
-        block.append(column: UnsafeRawBufferPointer(rebasing: numbers[row &* width &* 4..<(row &+ 1) &* width &* 4]))
+        block.append(
+          column: UnsafeRawBufferPointer(rebasing: numbers[row &* width &* 4..<(row &+ 1) &* width &* 4]))
       }
     }
     nextPlace += Int64(rows.ids.count)
@@ -37,7 +38,8 @@ extension PostgreSQLSession {
   }
 
   /// Appends `y`, `yNumber` and `yNumbers`.
-  private static func append(_ targets: BulkTargets, _ labels: [[UInt8]], _ row: Int, _ block: inout [UInt8]) {
+  private static func append(_ targets: BulkTargets, _ labels: [[UInt8]], _ row: Int, _ block: inout [UInt8])
+  {
     switch targets {
     case .labels(let column):
       let code = Int(column.codes[row])
@@ -79,7 +81,8 @@ extension PostgreSQLSession {
         Self.appendNumbers(label, &block)
         block.append(column: predictions.date)
         block.append(column: predictions.date)
-        block.append(column: UnsafeRawBufferPointer(rebasing: values[row &* width &* 4..<(row &+ 1) &* width &* 4]))
+        block.append(
+          column: UnsafeRawBufferPointer(rebasing: values[row &* width &* 4..<(row &+ 1) &* width &* 4]))
         Self.append(predictions.instance(row), other, &block)
       }
     }

@@ -35,7 +35,8 @@ extension PostgreSQLSession {
   }
 
   /// The rest of a record that is a prediction.
-  func readPrediction(_ result: PostgreSQLResult, _ row: Int, into record: inout Record) throws(MaquetteError) {
+  func readPrediction(_ result: PostgreSQLResult, _ row: Int, into record: inout Record) throws(MaquetteError)
+  {
     let bytes = result.bytes(row, Column.prediction)
     guard bytes.count >= PredictedInstance.bytes else {
       throw damaged("the prediction \(record.id.text) names no instance")

@@ -7,7 +7,7 @@ extension PostgreSQLSession {
     /// The columns, as SQL; the first is the place.
     let columns: String
     var dataset: String?
-    var label: Label?
+    var filter: PostgreSQLFilter.Predicate?
     var position = Int64.min
     var skip = 0
     var limit = Int.max
@@ -30,7 +30,8 @@ extension PostgreSQLSession {
     var page = Self.firstRows
     while left > 0 {
       let wanted = min(left, page)
-      let found = try connection.run(Self.sql(rows, table.name), values(rows, position, wanted, skip))
+      let (sql, values) = statement(rows, position, wanted, skip)
+      let found = try connection.run(sql, values)
       for row in 0..<found.rows where try !body(found, row) { return }
       guard found.rows == wanted else { return }
       position = try found.integer(found.rows - 1, 0)
@@ -40,39 +41,31 @@ extension PostgreSQLSession {
     }
   }
 
-  private static func sql(_ rows: Rows, _ table: String) -> String {
+  private func statement(
+    _ rows: Rows, _ position: Int64, _ limit: Int, _ skip: Int
+  ) -> (String, [PostgreSQLValue]) {
+    var values: [PostgreSQLValue] = [.integer(position), .integer(Int64(limit)), .integer(Int64(skip))]
     var conditions = ["place > $1"]
-    if rows.dataset != nil { conditions.append("\"datasetName\" = $4") }
-    let label = rows.dataset == nil ? "$4" : "$5"
-    switch rows.label {
-    // A label that is no text or number is among the fields; an array may hold it.
-    case .text: conditions.append("(y = \(label) OR y IS NULL AND \"yNumber\" IS NULL)")
-    case .number: conditions.append("(\"yNumber\" = \(label) OR y IS NULL AND \"yNumber\" IS NULL)")
-    // An array is not asked for by its column.
-    case .numbers, nil: break
+    if let dataset = rows.dataset {
+      values.append(.text(dataset))
+      conditions.append("\"datasetName\" = $4")
     }
-    return """
-      SELECT \(rows.columns) FROM \(table) WHERE \(conditions.joined(separator: " AND "))
+    if let filter = rows.filter { conditions.append(filter.sql(&values)) }
+    let sql = """
+      SELECT \(rows.columns) FROM \(table.name) WHERE \(conditions.joined(separator: " AND "))
       ORDER BY place LIMIT $2 OFFSET $3
       """
-  }
-
-  private func values(_ rows: Rows, _ position: Int64, _ limit: Int, _ skip: Int) -> [PostgreSQLValue] {
-    var values: [PostgreSQLValue] = [.integer(position), .integer(Int64(limit)), .integer(Int64(skip))]
-    if let dataset = rows.dataset { values.append(.text(dataset)) }
-    switch rows.label {
-    case .text(let text): values.append(.text(text))
-    case .number(let number): values.append(.number(number))
-    case .numbers, nil: break
-    }
-    return values
+    return (sql, values)
   }
 
   func scan(
     _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    let rows = Rows(columns: columns(parts), dataset: dataset, label: label, position: position, skip: skip)
+    var filter: PostgreSQLFilter.Predicate?
+    if let label { filter = PostgreSQLFilter(.field(FieldPath("y"), .equals(Operand(label.json)))).possibly }
+    let rows = Rows(
+      columns: columns(parts), dataset: dataset, filter: filter, position: position, skip: skip)
     try each(rows) { (result, row) throws(MaquetteError) in try body(try record(result, row)) }
   }
 }

@@ -30,7 +30,8 @@ extension PostgreSQLSession {
   ///
   /// - Parameter isAll: whether there must not be more.
   private func collected(_ request: BlockRequest, rows: Int, isAll: Bool) throws(MaquetteError) -> Block? {
-    let width = if let width = request.width { width } else { try self.width(request.dataset, except: nil) ?? 0 }
+    let width =
+      if let width = request.width { width } else { try self.width(request.dataset, except: nil) ?? 0 }
     var targetWidth = 0
     if request.target == .values {
       targetWidth = if let width = request.targetWidth { width } else { try self.targetWidth(request) }
@@ -38,7 +39,8 @@ extension PostgreSQLSession {
     var collector = try PostgreSQLCollector(request, rows: rows, width: width, targetWidth: targetWidth)
     var hasMore = false
     let wanted = Rows(
-      columns: PostgreSQLCollector.columns(request.target), dataset: request.dataset, position: request.position,
+      columns: PostgreSQLCollector.columns(request.target), dataset: request.dataset,
+      position: request.position,
       limit: isAll ? Int.max : rows)
     try each(wanted) { (result, row) throws(MaquetteError) in
       if collector.isFull {

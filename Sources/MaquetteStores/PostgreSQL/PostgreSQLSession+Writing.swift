@@ -52,7 +52,9 @@ extension PostgreSQLSession {
 
   /// Keeps the width that is remembered of a dataset, when a record with one came to a dataset without.
   private func widthChanged(_ dataset: String, to width: Int?) {
-    if let width, memory.tallies[ExactText(dataset)]?.width == .some(nil) { memory.tallies[ExactText(dataset)]?.width = .some(width) }
+    if let width, memory.tallies[ExactText(dataset)]?.width == .some(nil) {
+      memory.tallies[ExactText(dataset)]?.width = .some(width)
+    }
   }
 
   func delete(_ record: Record) throws(MaquetteError) {
@@ -68,7 +70,8 @@ extension PostgreSQLSession {
       DELETE FROM \(schema.files) WHERE service = $1
         AND document IN (SELECT id FROM \(table.name) WHERE "datasetName" = $2)
       """, .integer(table.number), .text(dataset))
-    let count = try connection.run("DELETE FROM \(table.name) WHERE \"datasetName\" = $1", .text(dataset)).changed
+    let count = try connection.run("DELETE FROM \(table.name) WHERE \"datasetName\" = $1", .text(dataset))
+      .changed
     if count > 0 { hasChanged = true }
     documents -= Int64(count)
     memory.tallies[ExactText(dataset)] = .init(count: 0, width: .some(nil))
@@ -116,7 +119,8 @@ extension PostgreSQLSession {
 
   func files(in folder: String) throws(MaquetteError) -> [StoredFile] {
     let found = try connection.run(
-      "SELECT name, bytes FROM \(schema.files) WHERE folder = $1 AND service = $2 ORDER BY place", .text(folder),
+      "SELECT name, bytes FROM \(schema.files) WHERE folder = $1 AND service = $2 ORDER BY place",
+      .text(folder),
       .integer(table.number))
     var files: [StoredFile] = []
     for row in 0..<found.rows {

@@ -25,7 +25,8 @@ final class PostgreSQLSession: Session {
   var schema: PostgreSQLSchema { services.schema }
 
   init(
-    _ connection: PostgreSQLConnection, _ services: PostgreSQLServices, _ table: PostgreSQLTable, _ state: State
+    _ connection: PostgreSQLConnection, _ services: PostgreSQLServices, _ table: PostgreSQLTable,
+    _ state: State
   ) {
     self.connection = connection
     self.services = services
@@ -77,7 +78,8 @@ final class PostgreSQLSession: Session {
   /// The columns that ``record(_:_:)`` reads; NULL for what is not needed.
   func columns(_ parts: RecordParts) -> String {
     "place, id, \"createdAt\", \"updatedAt\", \"datasetName\", name, "
-      + (parts.contains(.label) ? "y, \"yNumber\", \"yNumbers\", " : "NULL::text, NULL::float8, NULL::bytea, ")
+      + (parts.contains(.label)
+        ? "y, \"yNumber\", \"yNumbers\", " : "NULL::text, NULL::float8, NULL::bytea, ")
       + (parts.contains(.features) ? "shape, x, " : "NULL::text, NULL::bytea, ")
       + (parts.contains(.fields) ? "fields, prediction" : "NULL::text, NULL::bytea")
   }
@@ -125,7 +127,8 @@ final class PostgreSQLSession: Session {
       let fields: JSON? = try? JSON(parsing: Array(result.bytes(row, Column.fields)))
       guard let fields = fields?.object else {
         throw MaquetteError(
-          .badFormat, "the fields of document \(id.text) of '\(table.service)' are no JSON object", name: id.text)
+          .badFormat, "the fields of document \(id.text) of '\(table.service)' are no JSON object",
+          name: id.text)
       }
       record.fields = fields
     }
@@ -224,7 +227,8 @@ final class PostgreSQLSession: Session {
       let updated = try connection.run(
         "UPDATE \(schema.datasets) SET instances = $3 WHERE service = $1 AND name = $2", values)
       if updated.changed == 0 {
-        try connection.run("INSERT INTO \(schema.datasets)(service, name, instances) VALUES($1, $2, $3)", values)
+        try connection.run(
+          "INSERT INTO \(schema.datasets)(service, name, instances) VALUES($1, $2, $3)", values)
       }
     }
     for (place, entry) in logged.enumerated() {
@@ -233,7 +237,8 @@ final class PostgreSQLSession: Session {
         INSERT INTO \(schema.changes)(service, change, kind, count, ids, dataset, "oldDataset")
         VALUES($1, $2, $3, $4, $5, $6, $7)
         """, .integer(table.number), .integer(change + Int64(place) + 1), .text(entry.kind.rawValue),
-        .integer(Int64(entry.ids.count)), .bytes(entry.ids.bytes), .text(entry.dataset), .text(entry.oldDataset))
+        .integer(Int64(entry.ids.count)), .bytes(entry.ids.bytes), .text(entry.dataset),
+        .text(entry.oldDataset))
     }
     if isLogged, nextChange / PostgreSQLChanges.pruning > change / PostgreSQLChanges.pruning {
       try connection.run(
@@ -244,7 +249,8 @@ final class PostgreSQLSession: Session {
       UPDATE \(schema.services) SET documents = $2, "nextPlace" = $3, change = $4, writer = $5 WHERE number = $1
       """
     let values: [PostgreSQLValue] = [
-      .integer(table.number), .integer(documents), .integer(nextPlace), .integer(nextChange), .integer(services.writer),
+      .integer(table.number), .integer(documents), .integer(nextPlace), .integer(nextChange),
+      .integer(services.writer),
     ]
     if isLogged, services.canNotify {
       // The server tells once the transaction is committed, and only then.

@@ -67,7 +67,8 @@ struct PostgreSQLTransaction {
     guard found.rows == 1 else {
       services.forget(table)
       throw MaquetteError(
-        .inputOutput, "the service '\(table.service)' is gone from '\(connection.location)': somebody removed it",
+        .inputOutput,
+        "the service '\(table.service)' is gone from '\(connection.location)': somebody removed it",
         name: table.service)
     }
     return PostgreSQLSession(connection, services, table, try PostgreSQLSession.State(found))
@@ -82,7 +83,9 @@ struct PostgreSQLTransaction {
       } catch {
         let state = connection.lastState
         if !connection.isBroken { _ = try? connection.execute("ROLLBACK") }
-        guard PostgreSQLError.isTransient(state), !connection.isBroken, attempt < Self.attempts else { throw error }
+        guard PostgreSQLError.isTransient(state), !connection.isBroken, attempt < Self.attempts else {
+          throw error
+        }
         attempt += 1
       }
     }
@@ -118,12 +121,15 @@ struct PostgreSQLTransaction {
   }
 
   /// Whether a transaction was committed whose answer was lost; nil where that can't be told.
-  private func outcome(_ table: PostgreSQLTable, _ change: Int64, _ holder: PostgreSQLChannel.Holder) -> Bool? {
+  private func outcome(_ table: PostgreSQLTable, _ change: Int64, _ holder: PostgreSQLChannel.Holder) -> Bool?
+  {
     guard let other = try? holder.connected(services) else { return nil }
     // The lock waits for the transaction, should the server still be at it.
     let found = try? other.run(
-      "SELECT change, writer FROM \(services.schema.services) WHERE number = $1 FOR UPDATE", .integer(table.number))
-    guard let found, found.rows == 1, let now = try? found.integer(0, 0), let writer = try? found.integer(0, 1)
+      "SELECT change, writer FROM \(services.schema.services) WHERE number = $1 FOR UPDATE",
+      .integer(table.number))
+    guard let found, found.rows == 1, let now = try? found.integer(0, 0),
+      let writer = try? found.integer(0, 1)
     else { return nil }
     if now < change { return false }
     return now == change ? writer == services.writer : nil
