@@ -34,10 +34,10 @@ def test_a_model_learns_from_a_dataset_there_and_is_kept_there(location: str) ->
         model.wait()
         model.save(store, "mine")
     with maquette.Store(location) as store:
-        assert store.dataset("training").count == 60
+        assert store.dataset("training").count() == 60
         model = maquette.KNNClassifier()
         model.load(store, "mine")
-        assert model.predict(rows[0])["label"] == "far"
+        assert model.predict(rows[0]).label == "far"
 
 
 def test_nobody_there_is_an_error_that_keeps_the_password(location: str) -> None:
