@@ -4,14 +4,14 @@ import MaquetteFormats
 ///
 /// What columns can't tell, because a document has something else under that name among its fields, is looked at in
 /// the documents. Every value is bound to a parameter; the text holds names of columns only.
-struct PostgreSQLFilter {
+struct PostgreSQLFilter: Sendable {
   /// Only rows that match; nil where there may be others that can't be told apart.
   let surely: Predicate?
   /// All rows that match, and maybe others; nil where that is all.
   let possibly: Predicate?
 
   /// Something that is true or false of every row, never NULL.
-  indirect enum Predicate {
+  indirect enum Predicate: Sendable {
     case all([Predicate])
     case any([Predicate])
     case not(Predicate)

@@ -1,7 +1,7 @@
 import MaquetteSystem
 
 /// A value to give to a statement, in PostgreSQL's binary form.
-enum PostgreSQLValue {
+enum PostgreSQLValue: Sendable {
   case integer(Int64?)
   case number(Double?)
   case text(String?)
