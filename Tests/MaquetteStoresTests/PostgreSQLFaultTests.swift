@@ -188,7 +188,7 @@ struct PostgreSQLFaultTests {
   )
   func silent() throws {
     let server = PostgreSQLServer()
-    let service = try DataStore(server.location + "?statement_timeout=300&connect_timeout=2").service("notes")
+    let service = try DataStore(server.location + "?statement_timeout=1000&connect_timeout=2").service("notes")
     _ = try service.create(["n": 1])
     server.pause()
     #expect(failure { _ = try service.create(["n": 2]) }?.code == .timeout)

@@ -65,6 +65,10 @@ final class PostgreSQLConnection {
       "SET idle_in_transaction_session_timeout = \(max(60_000, options.statementTimeout))",
       // On the plans of small statements compilation is wasted time.
       "SET jit = off",
+      // Rows are read in pages, in the order of an index. A server that has not counted them yet expects so few that it
+      // would rather gather and sort all that are left, for each page anew (1.4 s for 100,000 rows instead of 0.2).
+      "SET enable_sort = off",
+      "SET enable_bitmapscan = off",
     ]
     for wish in wishes where !isBroken { _ = try? execute(wish) }
   }
