@@ -27,7 +27,7 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
 .PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
-	test-swift test-c test-python test-examples bench-kernels
+	test-swift test-c test-python test-examples bench-kernels crash
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,10 @@ test-swift: strict
 
 test-c: lib
 	Tests/C/run.sh $(LIBRARY)
+
+# Killed at random moments, and two writers for a minute; `make test` does less of it.
+crash: lib ## kill a writing process 200 times, and look at what it leaves
+	CRASH_ROUNDS=200 WRITER_SECONDS=60 TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) crash
 
 test-python: lib python-environment
 	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) $(VENV)/bin/python -m pytest bindings/python

@@ -16,6 +16,7 @@ from .sidebyside import WORK, once
 
 NAMES = [
     "training", "networks", "prediction", "datasets", "batch", "neighbours", "clusters", "components", "embedding",
+    "changes",
 ]  # fmt: skip
 
 

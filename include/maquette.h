@@ -289,16 +289,28 @@ void maquette_subscription_destroy(maquette_subscription *subscription);
 /** Opens a store.
  *  @param location `memory:`, a store of its own that ends with the last handle; or `sqlite:PATH`, a file, made if it
  *         is not there, that several processes may use at once. What a call has acknowledged survives a crash of the
- *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed. Or
+ *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed;
+ *         `?check=quick` looks the file through for damage first, `?check=full` its indices, too. Or
  *         `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, a server that several machines may use at once, through libpq,
  *         which is loaded now; `?schema=NAME` keeps several stores in one database, `?lock_timeout=`,
  *         `?statement_timeout=` and `?poll=` are milliseconds, all other options are libpq's.
  *  @param[out] store yours to destroy.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, or no
- *         libpq), E_IO, E_NOT_A_STORE, E_LOCKED, E_TIMEOUT.
+ *         libpq), E_IO, E_NOT_A_STORE, E_BAD_FORMAT (a check found damage), E_LOCKED,
+ *         E_TIMEOUT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
+
+/** Writes a copy of a store to a file, of one moment, while the store is used: SQLite's online backup.
+ *  @param store in a file.
+ *  @param path of a file that is not there yet, or of a store, whose content is replaced in one step. Another store can be
+ *         opened there afterwards.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: the store's own file), E_BAD_UTF8, E_UNSUPPORTED (a store in memory),
+ *          E_NOT_A_STORE (a file of something else is there), E_IO, E_FULL, E_LOCKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_store_backup(maquette_store *store, const char *path, maquette_error **error);
 
 /** Gives a store back; it closes when nothing uses it any more. NULL is fine.
  *  Threads: any. In a callback: yes. Since 0.1. */
@@ -438,12 +450,15 @@ maquette_status maquette_dataset_read(const maquette_dataset *dataset, maquette_
 maquette_status maquette_dataset_targets(const maquette_dataset *dataset, maquette_matrix *targets,
                                          maquette_error **error);
 
-/** The stream of the number of instances; holds its value. NULL if `dataset` is no dataset.
+/** The stream of the number of instances; holds its value. As long as it or maquette_dataset_changes() has subscribers, it
+ *  also tells what other processes do. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_dataset_counts(const maquette_dataset *dataset);
 
 /** The stream of changes, arrays of {"level": "instance", "type": "created" | "updated" | "removed", "data": …}; holds
- *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. NULL if `dataset` is no dataset.
+ *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. {"level": "dataset",
+ *  "type": "cleared"}: all instances are gone; "reloaded": another process changed more than can be told one by one, read
+ *  them anew. Of an instance that another process removed `data` has only the id. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_dataset_changes(const maquette_dataset *dataset);
 
@@ -806,7 +821,7 @@ maquette_status maquette_model_label(const maquette_model *model, int64_t index,
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_labels(const maquette_model *model, char **labels, maquette_error **error);
 
-/** Saves a model, with its weights, in a store.
+/** Saves a model, with its weights and a checksum of all, in a store: all of it is there afterwards, or nothing.
  *  @param model trained or loaded.
  *  @param store to save it in.
  *  @param name to load it by. Several models may have one name: the latest is loaded.
@@ -819,7 +834,22 @@ maquette_status maquette_model_labels(const maquette_model *model, char **labels
 maquette_status maquette_model_save(const maquette_model *model, maquette_store *store, const char *name,
                                     const char *metadata, const char *id, char **saved_id, maquette_error **error);
 
+/** As maquette_model_save(), and keeps only the newest models of the name: those before go in the same transaction.
+ *  @param model trained or loaded.
+ *  @param store to save it in.
+ *  @param name to load it by.
+ *  @param metadata NULL, or a JSON object to keep with it.
+ *  @param history how many models of the name stay, this one among them: 1 or more. Each can be loaded by its id.
+ *  @param[out] saved_id yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_TRAINED, E_IO, E_FULL, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_save_version(const maquette_model *model, maquette_store *store, const char *name,
+                                            const char *metadata, int64_t history, char **saved_id,
+                                            maquette_error **error);
+
 /** Loads a saved model of the same kind, with its weights, labels and parameters. If it fails, the model stays as it was.
+ *  One that is not what was saved, by its checksum, is E_BAD_FORMAT.
  *  @param model to load into.
  *  @param store to load from.
  *  @param id_or_name the id is looked up first, then the name, the latest of it.
@@ -829,6 +859,79 @@ maquette_status maquette_model_save(const maquette_model *model, maquette_store 
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_load(maquette_model *model, maquette_store *store, const char *id_or_name, char **stored,
                                     maquette_error **error);
+
+/** The models that are saved in a store, the newest first.
+ *  @param store to look in.
+ *  @param kind of the models, e.g. "mlp-classifier"; NULL: all kinds.
+ *  @param name they were saved under; NULL: all names.
+ *  @param[out] models a JSON array of {"id", "name", "kind", "format", "metadata", "files", "size": the bytes of the files,
+ *              "checksum", "trainedAt", "createdAt", "updatedAt"}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND, E_IO, E_LOCKED. Threads: any.
+ *  In a callback: yes. Since 0.1. */
+maquette_status maquette_store_models(maquette_store *store, const char *kind, const char *name, char **models,
+                                      maquette_error **error);
+
+/** Removes a saved model with its files, or all of a name.
+ *  @param store to remove from.
+ *  @param kind of the models; NULL: whatever kind.
+ *  @param id_or_name the id is looked up first, then the name.
+ *  @param[out] removed a JSON array of what was removed, as of maquette_store_models(); yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND, E_NOT_FOUND, E_IO, E_FULL, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_store_remove_models(maquette_store *store, const char *kind, const char *id_or_name,
+                                             char **removed, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Synchronization: one model in several processes
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Keeps a model in step with the saved models of a name, as all others do that are synced with it, whatever process they
+ *  are in: the newest is loaded now, if there is one, and again when somebody else has saved one; the model is saved when
+ *  it was trained, or loaded from elsewhere. A thread of the library's saves and loads. What can't be saved is tried again,
+ *  after a tenth of a second, then twice as long each time, at the most half a minute. Of two models that were trained at
+ *  once the newer one stays. It goes on until maquette_model_unsync(), or until the model is destroyed, which does not
+ *  wait for what is still to be saved.
+ *  @param model of any kind; not kept alive.
+ *  @param store that several processes share; kept alive while it goes on.
+ *  @param name of the saved models.
+ *  @param options NULL, or a JSON object: `history` (a number from 1): how many models of the name stay; without, every
+ *         saving takes the place of the newest.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_CONFLICT (the model is synced already), or what
+ *          loading meets: E_BAD_FORMAT, E_IO, E_FULL, E_LOCKED; it is not synced then. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_sync(maquette_model *model, maquette_store *store, const char *name, const char *options,
+                                    maquette_error **error);
+
+/** Ends what maquette_model_sync() began; what is not saved yet is tried once more. Without it nothing happens.
+ *  @param model that is synced.
+ *  @param timeout_ms milliseconds to wait for that; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_TIMEOUT (it ends later), E_REENTRANT (in a callback of maquette_model_sync_status()); or
+ *          why the last training could not be saved, e.g. E_FULL, E_IO, E_LOCKED: it has ended. Threads: any.
+ *  In a callback: of other streams. Since 0.1. */
+maquette_status maquette_model_unsync(maquette_model *model, int64_t timeout_ms, maquette_error **error);
+
+/** Waits until the trainings that have ended are saved, and what others were seen to save is loaded.
+ *  @param model that is synced; without it nothing happens.
+ *  @param timeout_ms milliseconds to wait; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (in a callback of maquette_model_sync_status()); or why something can't
+ *          be saved or loaded, after an attempt to: it is tried again. Threads: any. In a callback: of other streams.
+ *  Since 0.1. */
+maquette_status maquette_model_sync_flush(maquette_model *model, int64_t timeout_ms, maquette_error **error);
+
+/** The stream of what synchronization does; holds the last:
+ *
+ *      {"status": "idle"}                                        not synced, or nothing has happened yet
+ *      {"status": "loading" | "loaded" | "saving" | "saved", "id": "…", "updatedAt": "…"}
+ *      {"status": "conflict", "kept": "ours" | "theirs", …}      somebody else saved, too; the newer model stays
+ *      {"status": "error", "error": "…", "code": 21, "attempt": 1, "retryIn": 100}   milliseconds; without: not again
+ *
+ *  NULL if `model` is none. Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_model_sync_status(const maquette_model *model);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Batch prediction

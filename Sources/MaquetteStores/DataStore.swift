@@ -16,7 +16,8 @@ public final class DataStore: Sendable {
   /// - Parameter location: `memory:` for a store that ends with its last user, or `sqlite:PATH` for a file. What a
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
-  ///   another process that writes, 5000 otherwise.
+  ///   another process that writes, 5000 otherwise. `?check=quick` looks the file through for damage before it is used,
+  ///   `?check=full` also compares every index with its table; both read all of it.
   ///
   ///   `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgres://`) for a PostgreSQL server, which several machines
   ///   may use at once; what is acknowledged there is as durable as the server's `synchronous_commit` says. `?schema=NAME`
@@ -25,7 +26,7 @@ public final class DataStore: Sendable {
   ///   answer, 60000 otherwise, 0 for ever; `?poll=MILLISECONDS` that changes of others are asked for rather than
   ///   listened to. `?connect_timeout=SECONDS`, `?sslmode=…` and all else is libpq's.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, or for PostgreSQL without its client library, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, or for PostgreSQL without its client library, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location
@@ -57,6 +58,22 @@ public final class DataStore: Sendable {
 
   /// The names of all services, in the order they were made.
   public func services() throws(MaquetteError) -> [String] { try backend.serviceNames() }
+
+  /// Writes a copy of the store, as it is at one moment, to a file, while the store is used.
+  ///
+  /// - Parameter path: of a file that is not there yet, which then appears whole; or of a store, whose content is replaced
+  ///   in one step. Open it as `sqlite:PATH`.
+  /// - Throws: ``MaquetteError/Code/unsupported`` for a store that is in no file, ``MaquetteError/Code/invalidArgument`` for
+  ///   the store's own file, ``MaquetteError/Code/notAStore`` where a file of something else is,
+  ///   ``MaquetteError/Code/inputOutput``, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
+  public func backup(to path: String) throws(MaquetteError) {
+    guard let backend = backend as? SQLiteBackend else {
+      throw MaquetteError(
+        .unsupported, "only a store in a file can be copied to another; \(quoted(location)) is none",
+        name: location)
+    }
+    try backend.backup(to: path)
+  }
 
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
   package func execute(_ sql: String) throws(MaquetteError) {

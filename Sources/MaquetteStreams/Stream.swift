@@ -58,7 +58,8 @@ public final class Stream<Value: Sendable>: Sendable {
     let mailbox: Mailbox<Value>?
 
     init(
-      joinedAt: UInt64, mailbox: Mailbox<Value>?, demand: Demand?, receive: @escaping @Sendable (Event) -> Void,
+      joinedAt: UInt64, mailbox: Mailbox<Value>?, demand: Demand?,
+      receive: @escaping @Sendable (Event) -> Void,
       end: @escaping @Sendable () -> Void
     ) {
       self.demand = Mutex(demand)

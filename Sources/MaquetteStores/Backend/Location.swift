@@ -44,20 +44,27 @@ struct SQLiteOptions: Equatable, Sendable {
   var isSynchronousFull = true
   /// Milliseconds to wait for another process that writes.
   var timeout: Int32 = 5000
+  /// How thoroughly the file is looked through when it is opened.
+  var check = Check.none
+
+  enum Check: String { case none, quick, full }
 
   fileprivate mutating func set(_ option: String) throws(MaquetteError) {
     let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     switch (parts.first, parts.last) {
     case ("synchronous", "full"): isSynchronousFull = true
     case ("synchronous", "normal"): isSynchronousFull = false
+    case ("check", let value?):
+      guard let check = Check(rawValue: value) else { fallthrough }
+      self.check = check
     case ("timeout", let value?):
       guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
       timeout = milliseconds
     default:
       throw MaquetteError(
         .invalidArgument,
-        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal and "
-          + "timeout=MILLISECONDS", name: parts.first ?? option)
+        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, check=quick, "
+          + "check=full and timeout=MILLISECONDS", name: parts.first ?? option)
     }
   }
 }

@@ -6,15 +6,17 @@ final class SQLiteBackend: Backend {
   private let worker: SerialWorker
   private let content: SQLiteContent
   private let watcher: SQLiteWatcher
+  private let path: String
 
   init(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
     worker = try SerialWorker("maquette-store")
     content = SQLiteContent()
+    self.path = path
     let content = content
     watcher = SQLiteWatcher(path + "-wal") { [worker] in Self.look(content, worker) }
     // Where this throws, the thread is ended by deinit.
     try worker.run { () throws(MaquetteError) in
-      content.open(try SQLiteFile.open(path, options), isSynchronousFull: options.isSynchronousFull)
+      try content.open(path, options)
     }
   }
 
@@ -97,6 +99,9 @@ final class SQLiteBackend: Backend {
         return result
       }, afterwards: { content.checkpoint() })
   }
+
+  /// Copies the store to another file.
+  func backup(to target: String) throws(MaquetteError) { try SQLiteBackup.copy(path, to: target) }
 
   func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {
     let content = content

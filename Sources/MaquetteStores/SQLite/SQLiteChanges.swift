@@ -94,6 +94,7 @@ final class SQLiteChanges {
   @discardableResult
   func look(_ content: SQLiteContent) throws(MaquetteError) -> Bool {
     guard !isEmpty else { return false }
+    try content.renew()
     if mustReload { try prepare(content) }
     let now = try content.connected().integer("PRAGMA data_version") ?? 0
     guard now != version || mustReload else { return false }
@@ -177,6 +178,9 @@ final class SQLiteChanges {
       }
     }
   }
+
+  /// The connection is another one: its number says nothing about the last look.
+  func lookAgain() { version = -1 }
 
   /// Our own lines are not told: called with their transaction committed.
   func skip(to sequence: Int64) { last = max(last, sequence) }

@@ -1,5 +1,20 @@
 import CSQLite
+import Glibc
 import MaquetteSystem
+
+/// Which file a path leads to.
+struct FileIdentity: Equatable {
+  private let device: dev_t
+  private let file: ino_t
+
+  /// Nil where there is none.
+  init?(_ path: String) {
+    var info = stat()
+    guard stat(path, &info) == 0 else { return nil }
+    device = info.st_dev
+    file = info.st_ino
+  }
+}
 
 /// The connection of a backend and what is remembered about its services.
 final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
@@ -10,9 +25,23 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   /// Whether a commit is on the disk when it returns.
   private var isSynchronousFull = true
 
-  func open(_ connection: SQLiteConnection, isSynchronousFull: Bool) {
+  /// How to make the connection anew, and the log that this one writes to.
+  private var options = SQLiteOptions()
+  private var log: FileIdentity?
+  /// Where the file is whose connection could not be made anew yet.
+  private var abandonedPath: String?
+
+  func open(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
+    let connection = try SQLiteFile.open(path, options)
     self.connection = connection
-    self.isSynchronousFull = isSynchronousFull
+    self.options = options
+    // What was looked through once is not looked through again.
+    self.options.check = .none
+    isSynchronousFull = options.isSynchronousFull
+    // A log is made when something is read first.
+    _ = try connection.integer("SELECT 1 FROM maquette_services LIMIT 1")
+    log = FileIdentity(path + "-wal")
+    abandonedPath = nil
     sqlite3_wal_hook(
       connection.handle,
       { content, _, _, pages in
@@ -30,6 +59,42 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   func close() {
     tables = [:]
     connection = nil
+  }
+
+  /// Makes the connection anew if its log is not the file's any more.
+  ///
+  /// That is what another copy of SQLite in this process does: when it closes the file it takes itself for the last one
+  /// who has it open, because locks are the process's, and removes the log. Whatever were written to the removed log
+  /// would be seen by nobody else, and lost in a crash.
+  func renew() throws(MaquetteError) {
+    guard let path = abandoned() else { return }
+    // Before the new one: connections of one copy of SQLite share what they know of the file.
+    connection = nil
+    try open(path, options)
+    for table in tables.values {
+      table.forget()
+      table.version.own += 1
+      table.version.foreign = -1
+    }
+    changes.lookAgain()
+  }
+
+  /// The path of the file whose connection is to be made anew; nil where it is as it should be.
+  private func abandoned() -> String? {
+    // Once it failed, it is tried again.
+    guard let connection else { return abandonedPath }
+    guard let log, !connection.isInTransaction, FileIdentity(connection.path + "-wal") != log,
+      // A file that is gone as a whole is not made anew.
+      !connection.hasMoved
+    else { return nil }
+    Log.warning(
+      "another SQLite in this process has removed the log of '\(connection.path)': don't open a store's file beside it"
+    )
+    // What nobody has copied into the file yet; whoever removes a log in order has copied all of it.
+    sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+    connection.abandonLog()
+    abandonedPath = connection.path
+    return connection.path
   }
 
   func connected() throws(MaquetteError) -> SQLiteConnection {
@@ -50,6 +115,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   func transaction<Value>(
     _ begin: String, _ body: (SQLiteConnection) throws(MaquetteError) -> Value
   ) throws(MaquetteError) -> Value {
+    try renew()
     let connection = try connected()
     try connection.run(begin)
     do throws(MaquetteError) {

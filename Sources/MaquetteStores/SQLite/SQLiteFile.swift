@@ -61,6 +61,7 @@ enum SQLiteFile {
       // A damaged file is told apart from a full disk: it will not get better.
       throw error.code == .badFormat ? notAStore(path, error.message) : error
     }
+    try check(connection, options.check)
     try connection.execute("PRAGMA synchronous = \(options.isSynchronousFull ? "FULL" : "NORMAL")")
     // The pages are copied into the file after the caller has its answer; see SQLiteBackend.
     try connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -72,6 +73,25 @@ enum SQLiteFile {
     try connection.execute("PRAGMA cache_size = -4096")
     connection.finalizeStatements()
     return connection
+  }
+
+  /// - Throws: ``MaquetteError/Code/badFormat`` with the first damage that was found.
+  private static func check(
+    _ connection: SQLiteConnection, _ check: SQLiteOptions.Check
+  ) throws(MaquetteError) {
+    let pragma: String
+    switch check {
+    case .none: return
+    case .quick: pragma = "PRAGMA quick_check(1)"
+    case .full: pragma = "PRAGMA integrity_check(1)"
+    }
+    let found = try connection.rows(pragma) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
+    guard found == ["ok"] else {
+      throw MaquetteError(
+        .badFormat,
+        "'\(connection.path)' is damaged: \(found.first ?? "the check gave no result"). It was left as it is; restore a "
+          + "backup, or open it without the check to save what can be read", name: connection.path)
+    }
   }
 
   private static func create(_ connection: SQLiteConnection) throws(MaquetteError) {

@@ -25,9 +25,7 @@ final class SQLiteSession: Session {
 
   /// A file that was deleted or moved takes what is written to it along, and nothing fails: SQLite has it open.
   func requirePresence() throws(MaquetteError) {
-    var hasMoved: Int32 = 0
-    let code = sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
-    guard code == SQLITE_OK, hasMoved != 0 else { return }
+    guard connection.hasMoved else { return }
     throw MaquetteError(
       .inputOutput,
       "the store's file '\(connection.path)' is gone: it was deleted or moved while it was in use",

@@ -95,8 +95,9 @@ final class SQLiteWatcher: Sendable {
   }
 
   private func run(_ watch: FileWatch) {
-    var isHearing = watch.add(logPath)
     while isWanted() {
+      // Each time: the log may be another file by now.
+      let isHearing = watch.add(logPath)
       look()
       // What is written while it looks is found by the next look.
       var pause = Self.pause
@@ -112,7 +113,6 @@ final class SQLiteWatcher: Sendable {
         }
         look()
       }
-      if !isHearing { isHearing = watch.add(logPath) }
       watch.wait(milliseconds: isHearing ? Self.poll : Self.deafPoll)
       _ = watch.takeChanges()
     }

@@ -195,6 +195,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_subscription_destroy": (None, [handle]),
     # Stores
     "maquette_store_open": (status, [text, handle_out, error_out]),
+    "maquette_store_backup": (status, [handle, text, error_out]),
     "maquette_store_destroy": (None, [handle]),
     # Datasets
     "maquette_dataset_open": (status, [handle, text, handle_out, error_out]),
@@ -245,7 +246,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_label": (status, [handle, c_int64, text_out, error_out]),
     "maquette_model_labels": (status, [handle, text_out, error_out]),
     "maquette_model_save": (status, [handle, handle, text, text, text, text_out, error_out]),
+    "maquette_model_save_version": (status, [handle, handle, text, text, c_int64, text_out, error_out]),
     "maquette_model_load": (status, [handle, handle, text, text_out, error_out]),
+    "maquette_store_models": (status, [handle, text, text, text_out, error_out]),
+    "maquette_store_remove_models": (status, [handle, text, text, text_out, error_out]),
+    # Synchronization
+    "maquette_model_sync": (status, [handle, handle, text, text, error_out]),
+    "maquette_model_unsync": (status, [handle, c_int64, error_out]),
+    "maquette_model_sync_flush": (status, [handle, c_int64, error_out]),
+    "maquette_model_sync_status": (handle, [handle]),
     # Batch prediction
     "maquette_batch_prediction_open": (status, [handle, text, handle_out, error_out]),
     "maquette_batch_prediction_destroy": (None, [handle]),

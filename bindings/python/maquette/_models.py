@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import operator
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from ctypes import byref, c_int64, c_void_p, sizeof
 from typing import Any, ClassVar, TextIO, TypeVar
 
@@ -45,11 +45,12 @@ from ._progress import Progress
 from ._schema import Schema
 from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
-from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
+from ._streams import Queue, Stream, Subscription
 from ._svg import shortened
 from ._text import fetch_json, owned_text, snake_case, to_json, utf8
 from ._training import TrainingStatus, TrainingStream
 from ._views import model_html
+from ._waiting import cancelled_by_ctrl_c, wait_for
 
 Self = TypeVar("Self", bound="Model")
 
@@ -145,6 +146,7 @@ class Model(Owner):
         self._slots: list[Slot] = []
         self._labels = LabelMemory()
         self._readers: list[BlockReader] = []
+        self._is_synced = False
         # What records its trainings.
         self._trackings: set[Owner] = set()
         self._own(handle, library.maquette_model_destroy)
@@ -269,23 +271,19 @@ class Model(Owner):
             return self._wait(timeout, display, queue)
 
     def _wait(self: Self, timeout: float | None, display: Progress | None, queue: Queue[TrainingStatus] | None) -> Self:
-        end = None if timeout is None else time.monotonic() + timeout
+        def step(milliseconds: int) -> bool:
+            if display is not None and queue is not None and not display.over and self.is_training:
+                display(queue.get(milliseconds / 1000))
+                return False
+            self._wait_once(milliseconds)
+            return True
+
         try:
-            while True:
-                left = SLICE_MILLISECONDS
-                if end is not None:
-                    left = max(0, min(left, round((end - time.monotonic()) * 1000 + 0.5)))
-                try:
-                    if display is None or queue is None or display.over or not self.is_training:
-                        self._wait_once(left)
-                        return self
-                    display(queue.get(left / 1000))
-                except WaitTimeoutError:
-                    if end is not None and time.monotonic() >= end:
-                        raise WaitTimeoutError(f"the training was not over within {timeout} s") from None
+            wait_for("the training", timeout, step)
         finally:
             if display is not None and queue is not None:
                 display.finish(queue)
+        return self
 
     def _wait_once(self, milliseconds: int) -> None:
         try:
@@ -294,14 +292,8 @@ class Model(Owner):
             cause = next((reader.error for reader in self._readers if reader.error is not None), None)
             raise error from cause
 
-    @contextmanager
-    def _cancelled_by_ctrl_c(self) -> Iterator[None]:
-        try:
-            yield
-        except KeyboardInterrupt:
-            library.maquette_model_cancel(self._handle)
-            library.maquette_model_wait(self._handle, 1000, None)
-            raise
+    def _cancelled_by_ctrl_c(self) -> AbstractContextManager[None]:
+        return cancelled_by_ctrl_c(self._handle, library.maquette_model_cancel, library.maquette_model_wait)
 
     def fit(
         self: Self,
@@ -483,14 +475,38 @@ class Model(Owner):
 
     # Saving and loading
 
-    def save(self, store: Store, name: str, metadata: Mapping[str, Any] | None = None, id: str | None = None) -> str:
-        """Saves the model, with its weights, in a store; returns the id. With an `id`, that one is replaced."""
+    def save(
+        self,
+        store: Store,
+        name: str,
+        metadata: Mapping[str, Any] | None = None,
+        id: str | None = None,
+        history: int | None = None,
+    ) -> str:
+        """Saves the model, with its weights, in a store; returns the id.
+
+        With an `id`, that one is replaced. With a `history`, so many models of the name stay, this one among them, and
+        those before are removed.
+        """
         pointer = c_void_p()
+        extra = None if metadata is None else to_json(metadata, "metadata")
+        if history is not None:
+            if id is not None:
+                raise InvalidArgumentError("a model is saved in the place of another one, or with a history", "history")
+            self._call(
+                library.maquette_model_save_version,
+                store._handle,
+                utf8(name, "name"),
+                extra,
+                operator.index(history),
+                byref(pointer),
+            )
+            return owned_text(pointer)
         self._call(
             library.maquette_model_save,
             store._handle,
             utf8(name, "name"),
-            None if metadata is None else to_json(metadata, "metadata"),
+            extra,
             None if id is None else utf8(id, "id"),
             byref(pointer),
         )
@@ -502,6 +518,61 @@ class Model(Owner):
         with self._labels.changing():
             stored: dict[str, Any] = self._json(library.maquette_model_load, store._handle, name)
         return stored
+
+    # Synchronization
+
+    def sync(self: Self, store: Store, name: str, history: int | None = None) -> Self:
+        """Keeps the model in step with the saved models of a name, whatever process they are trained in.
+
+        >>> model = maquette.MLPClassifier().sync(store, "digits")     # in each process
+
+        The newest is loaded now, if there is one, and again when somebody else has saved one. The model is saved when
+        it was trained, or loaded from elsewhere, by a thread of the library's; `sync_status` tells of it. With a
+        `history`, so many models of the name stay; without, every saving takes the place of the newest.
+        """
+        options = None if history is None else to_json({"history": history}, "history")
+        with self._labels.changing():
+            self._call(library.maquette_model_sync, store._handle, utf8(name, "name"), options)
+        if not self._is_synced:
+            # Another process may bring other labels at any time.
+            self._is_synced = True
+            self._labels.unsettle()
+        return self
+
+    def unsync(self, timeout: float | None = None) -> None:
+        """Ends what `sync` began, once the last training is saved, within `timeout` seconds."""
+        try:
+            self._within(timeout, library.maquette_model_unsync, "saving the last training")
+        except WaitTimeoutError:
+            raise  # it has not ended yet
+        except MaquetteError:
+            self._unsynced()
+            raise
+        self._unsynced()
+
+    def _unsynced(self) -> None:
+        if self._is_synced:
+            self._is_synced = False
+            self._labels.settle()
+
+    def flush_sync(self, timeout: float | None = None) -> None:
+        """Waits until the trainings that have ended are saved, for `timeout` seconds at the most.
+
+        Raises what keeps them from being saved, e.g. `FullError`; it is tried again.
+        """
+        self._within(timeout, library.maquette_model_sync_flush, "saving the trainings")
+
+    def _within(self, timeout: float | None, function: Any, what: str) -> None:
+        def step(milliseconds: int) -> bool:
+            self._call(function, milliseconds)
+            return True
+
+        wait_for(what, timeout, step)
+
+    @property
+    def sync_status(self) -> Stream[dict[str, Any]]:
+        """The stream of what `sync` does: `{"status": "saved", "id": …}`, "loaded", "conflict", "error", …"""
+        return Stream(self, self._stream_handle(library.maquette_model_sync_status), "sync_status", is_small=True)
 
     def __repr__(self) -> str:
         if self.closed:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from ctypes import byref, c_void_p
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._errors import call
 from ._handles import Owner
 from ._library import library
-from ._text import utf8
+from ._text import owned_text, utf8
 
 if TYPE_CHECKING:
     from ._batch import BatchPrediction
@@ -45,5 +46,36 @@ class Store(Owner):
 
         return BatchPrediction(self, name)
 
+    def models(self, kind: str | None = None, name: str | None = None) -> list[dict[str, Any]]:
+        """The models that are saved here, the newest first: `id`, `name`, `kind`, `size` in bytes, dates, metadata."""
+        models: list[dict[str, Any]] = self._json(
+            library.maquette_store_models, _optional(kind, "kind"), _optional(name, "name")
+        )
+        return models
+
+    def remove_models(self, id_or_name: str, kind: str | None = None) -> list[dict[str, Any]]:
+        """Removes a saved model with its files, or all of a name; returns what was removed."""
+        removed: list[dict[str, Any]] = self._json(
+            library.maquette_store_remove_models, _optional(kind, "kind"), utf8(id_or_name, "id_or_name")
+        )
+        return removed
+
+    def backup(self, path: str | os.PathLike[str]) -> None:
+        """Writes a copy of the store, of one moment, to a file that is not there yet or that is a store.
+
+        >>> store.backup("digits-backup.db")
+        >>> Store("sqlite:digits-backup.db")
+        """
+        self._call(library.maquette_store_backup, utf8(os.fspath(path), "path"))
+
+    def _json(self, function: Any, *arguments: Any) -> Any:
+        pointer = c_void_p()
+        self._call(function, *arguments, byref(pointer))
+        return json.loads(owned_text(pointer))
+
     def __repr__(self) -> str:
         return f"<Store {self.location}{' (closed)' if self.closed else ''}>"
+
+
+def _optional(text: str | None, name: str) -> bytes | None:
+    return None if text is None else utf8(text, name)
