@@ -17,7 +17,9 @@ public final class DataStore: Sendable {
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
   ///   another process that writes, 5000 otherwise. `?check=quick` looks the file through for damage before it is used,
-  ///   `?check=full` also compares every index with its table; both read all of it.
+  ///   `?check=full` also compares every index with its table; both read all of it;
+  ///   `?index=y` or `?index=y,createdAt` gives every service that is opened these indices, see
+  ///   ``Service/createIndex(on:)``. Several options are joined by `&`.
   ///
   ///   `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgres://`) for a PostgreSQL server, which several machines
   ///   may use at once; what is acknowledged there is as durable as the server's `synchronous_commit` says. `?schema=NAME`

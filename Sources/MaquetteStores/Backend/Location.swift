@@ -48,6 +48,8 @@ struct SQLiteOptions: Equatable, Sendable {
   var check = Check.none
 
   enum Check: String { case none, quick, full }
+  /// What every service that is opened has indices for.
+  var indices: [IndexedField] = []
 
   fileprivate mutating func set(_ option: String) throws(MaquetteError) {
     let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
@@ -57,6 +59,8 @@ struct SQLiteOptions: Equatable, Sendable {
     case ("check", let value?):
       guard let check = Check(rawValue: value) else { fallthrough }
       self.check = check
+    case ("index", let fields?) where parts.count == 2:
+      for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
     case ("timeout", let value?):
       guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
       timeout = milliseconds
@@ -64,7 +68,7 @@ struct SQLiteOptions: Equatable, Sendable {
       throw MaquetteError(
         .invalidArgument,
         "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, check=quick, "
-          + "check=full and timeout=MILLISECONDS", name: parts.first ?? option)
+          + "check=full, timeout=MILLISECONDS and index=FIELDS", name: parts.first ?? option)
     }
   }
 }
