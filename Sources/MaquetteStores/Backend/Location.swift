@@ -48,6 +48,7 @@ struct SQLiteOptions: Equatable, Sendable {
   var check = Check.none
 
   enum Check: String { case none, quick, full }
+
   /// What every service that is opened has indices for.
   var indices: [IndexedField] = []
 
@@ -56,11 +57,11 @@ struct SQLiteOptions: Equatable, Sendable {
     switch (parts.first, parts.last) {
     case ("synchronous", "full"): isSynchronousFull = true
     case ("synchronous", "normal"): isSynchronousFull = false
+    case ("index", let fields?) where parts.count == 2:
+      for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
     case ("check", let value?):
       guard let check = Check(rawValue: value) else { fallthrough }
       self.check = check
-    case ("index", let fields?) where parts.count == 2:
-      for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
     case ("timeout", let value?):
       guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
       timeout = milliseconds
