@@ -13,6 +13,9 @@ PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev
 STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \
 	--explicit-target-dependency-import-check error
 
+# Runs a command beside a PostgreSQL server of its own; fails where there can be none.
+WITH_POSTGRES := tools/with-postgres.sh
+
 # The shared library: Swift's runtime, OpenBLAS and SQLite inside and hidden. Folders with only static libraries come
 # first in the linker's path. lld, because gold lets Swift symbols through the version script.
 STATIC := $(CURDIR)/$(BUILD)/static
@@ -68,9 +71,9 @@ strict: | install ## build with warnings as errors, and imports checked against 
 	swift build --build-tests $(STRICT)
 
 test-swift: strict
-	swift test --skip-build
+	$(WITH_POSTGRES) swift test --skip-build
 	swift build --build-tests --configuration release $(STRICT) -Xswiftc -enable-testing
-	swift test --skip-build --configuration release
+	$(WITH_POSTGRES) swift test --skip-build --configuration release
 
 test-c: lib
 	Tests/C/run.sh $(LIBRARY)
@@ -80,7 +83,7 @@ crash: lib ## kill a writing process 200 times, and look at what it leaves
 	CRASH_ROUNDS=200 WRITER_SECONDS=60 TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) crash
 
 test-python: lib python-environment
-	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m pytest bindings/python
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) $(VENV)/bin/python -m pytest bindings/python
 
 test-examples: lib python-environment
 	@mkdir -p $(BUILD)
@@ -97,8 +100,8 @@ test-examples: lib python-environment
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
 	Tests/sanitize.sh
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/swift-address
-	swift test --sanitize=thread --scratch-path .build/swift-thread
+	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) swift test --sanitize=address --scratch-path .build/swift-address
+	$(WITH_POSTGRES) swift test --sanitize=thread --scratch-path .build/swift-thread
 
 # A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
 python-environment: $(VENV)/.complete

@@ -289,15 +289,19 @@ void maquette_subscription_destroy(maquette_subscription *subscription);
 /** Opens a store.
  *  @param location `memory:`, a store of its own that ends with the last handle; or `sqlite:PATH`, a file, made if it
  *         is not there, that several processes may use at once. What a call has acknowledged survives a crash of the
- *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed.
+ *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed;
  *         `?check=quick` looks the file through for damage first, `?check=full` its indices, too.
  *         Don't open the file with an SQLite of your own in the same process: when that closes it, the locks of all are gone
  *         (POSIX), and with them what keeps two writers apart. A copy made by maquette_store_backup(), or another process,
- *         can be read by anything.
+ *         can be read by anything. Or
+ *         `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, a server that several machines may use at once, through libpq,
+ *         which is loaded now; `?schema=NAME` keeps several stores in one database, `?lock_timeout=`,
+ *         `?statement_timeout=` and `?poll=` are milliseconds, all other options are libpq's.
  *  @param[out] store yours to destroy.
  *  @param[out] error may be NULL.
- *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme), E_IO, E_NOT_A_STORE, E_LOCKED,
- *          E_BAD_FORMAT (a check found damage).
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, or no
+ *         libpq), E_IO, E_NOT_A_STORE, E_BAD_FORMAT (a check found damage), E_LOCKED,
+ *         E_TIMEOUT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
 

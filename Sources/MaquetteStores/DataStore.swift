@@ -1,7 +1,7 @@
 public import MaquetteSystem
 import Synchronization
 
-/// A place where services keep their documents: memory, or a file.
+/// A place where services keep their documents: memory, a file, or a database server.
 ///
 /// Every method may be called from any thread. A store stays open for as long as anything that came from it is used.
 public final class DataStore: Sendable {
@@ -9,7 +9,7 @@ public final class DataStore: Sendable {
   public let location: String
 
   private let backend: any Backend
-  private let openServices = Mutex<[String: Service]>([:])
+  private let openServices = Mutex<[ExactText: Service]>([:])
 
   /// Opens a store, and makes it where there is none.
   ///
@@ -17,15 +17,25 @@ public final class DataStore: Sendable {
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
   ///   another process that writes, 5000 otherwise. `?check=quick` looks the file through for damage before it is used,
-  ///   `?check=full` also compares every index with its table; both read all of it.
+  ///   `?check=full` also compares every index with its table; both read all of it;
+  ///   `?index=y` or `?index=y,createdAt` gives every service that is opened these indices, see
+  ///   ``Service/createIndex(on:)``. Several options are joined by `&`.
+  ///
+  ///   `postgresql://USER:PASSWORD@HOST:PORT/DATABASE` (or `postgres://`) for a PostgreSQL server, which several machines
+  ///   may use at once; what is acknowledged there is as durable as the server's `synchronous_commit` says. `?schema=NAME`
+  ///   says in which schema the tables are, and makes it; `?lock_timeout=MILLISECONDS` how long to wait for another
+  ///   process that writes to the same service, 5000 otherwise; `?statement_timeout=MILLISECONDS` how long for any
+  ///   answer, 60000 otherwise, 0 for ever; `?poll=MILLISECONDS` that changes of others are asked for rather than
+  ///   listened to. `?connect_timeout=SECONDS`, `?sslmode=…` and all else is libpq's.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, or for PostgreSQL without its client library, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location
     switch try Location(location) {
     case .memory: backend = MemoryBackend()
     case .sqlite(let path, let options): backend = try SQLiteBackend(path, options)
+    case .postgreSQL(let options): backend = try PostgreSQLBackend(options)
     }
   }
 
@@ -34,16 +44,16 @@ public final class DataStore: Sendable {
   ///
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for a name that is empty or holds a NUL.
   public func service(_ name: String) throws(MaquetteError) -> Service {
-    if let service = openServices.withLock({ $0[name] }) { return service }
+    if let service = openServices.withLock({ $0[ExactText(name)] }) { return service }
     guard !name.isEmpty, !name.utf8.contains(0) else {
       throw MaquetteError(
         .invalidArgument, "the name of a service must not be empty or hold a NUL", name: name)
     }
     try backend.openService(name)
     return openServices.withLock { services in
-      if let service = services[name] { return service }
+      if let service = services[ExactText(name)] { return service }
       let service = Service(name, backend)
-      services[name] = service
+      services[ExactText(name)] = service
       return service
     }
   }
@@ -68,11 +78,15 @@ public final class DataStore: Sendable {
   }
 
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
-  package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }
+  package func execute(_ sql: String) throws(MaquetteError) {
+    try (backend as? SQLiteBackend)?.execute(sql)
+    try (backend as? PostgreSQLBackend)?.execute(sql)
+  }
 
   /// The whole number that a query of one row gives, for tests; nil for a store in memory.
   package func number(_ sql: String) throws(MaquetteError) -> Int64? {
-    try (backend as? SQLiteBackend)?.number(sql)
+    if let backend = backend as? PostgreSQLBackend { return try backend.execute(sql) }
+    return try (backend as? SQLiteBackend)?.number(sql)
   }
 
   /// A setting of the store's connection, for tests; nil for a store in memory.

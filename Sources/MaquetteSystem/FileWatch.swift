@@ -43,6 +43,19 @@ package final class FileWatch: Sendable {
     }
   }
 
+  /// Sleeps until ``wake()``, until something can be read from a descriptor, or for so many milliseconds.
+  ///
+  /// - Returns: whether it was woken.
+  package func wait(milliseconds: Int32, or descriptor: Int32) -> Bool {
+    var descriptors = [
+      pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+    ]
+    guard poll(&descriptors, 2, milliseconds) > 0, descriptors[0].revents != 0 else { return false }
+    maquette_system_eventfd_lower(wakeUp)
+    return true
+  }
+
   /// Whether a watched file was written to since this was asked last.
   package func takeChanges() -> Bool { changes >= 0 && maquette_system_inotify_take(changes) }
 

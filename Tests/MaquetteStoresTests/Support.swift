@@ -5,22 +5,14 @@ import MaquetteStreams
 import MaquetteSystem
 import Synchronization
 import TestSupport
-import Testing
 
-/// The stores that must all keep one contract.
-enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-  case memory, sqlite
-  var testDescription: String { rawValue }
-}
+/// Removes with the last reference what a store leaves on a server.
+final class Cleaner: Sendable {
+  private let store: DataStore
 
-/// A store of a test's own.
-struct TestStore {
-  let store: DataStore
-  private let directory = TemporaryDirectory()
+  init(_ store: DataStore) { self.store = store }
 
-  init(_ kind: StoreKind) throws {
-    store = try DataStore(kind == .memory ? "memory:" : "sqlite:" + directory.path("store.db"))
-  }
+  deinit { try? store.execute("DROP SCHEMA \(PostgreSQLTesting.schema(of: store.location)) CASCADE") }
 }
 
 /// Everything that came, in order.

@@ -4,6 +4,7 @@ import MaquetteSystem
 enum Location: Equatable {
   case memory
   case sqlite(path: String, SQLiteOptions)
+  case postgreSQL(PostgreSQLOptions)
 
   /// - Throws: ``MaquetteError/Code/unsupported`` for another scheme, ``MaquetteError/Code/invalidArgument`` for what is
   ///   no location at all; both say what is possible.
@@ -12,12 +13,17 @@ enum Location: Equatable {
       self = .memory
       return
     }
+    if text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") {
+      self = .postgreSQL(try PostgreSQLOptions(text))
+      return
+    }
     guard text.hasPrefix("sqlite:") else {
       let scheme = text.prefix { $0.isLetter || $0.isNumber || $0 == "+" }
       let hasScheme = !scheme.isEmpty && text.dropFirst(scheme.count).first == ":"
       throw MaquetteError(
         hasScheme ? .unsupported : .invalidArgument,
-        "\(quoted(text)) is no location of a store here: it must be \"memory:\" or \"sqlite:PATH\"",
+        "\(quoted(text)) is no location of a store here: it must be \"memory:\", \"sqlite:PATH\" or "
+          + "\"postgresql://HOST/DATABASE\"",
         name: text)
     }
     let rest = text.dropFirst("sqlite:".count)
@@ -43,11 +49,16 @@ struct SQLiteOptions: Equatable, Sendable {
 
   enum Check: String { case none, quick, full }
 
+  /// What every service that is opened has indices for.
+  var indices: [IndexedField] = []
+
   fileprivate mutating func set(_ option: String) throws(MaquetteError) {
     let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     switch (parts.first, parts.last) {
     case ("synchronous", "full"): isSynchronousFull = true
     case ("synchronous", "normal"): isSynchronousFull = false
+    case ("index", let fields?) where parts.count == 2:
+      for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
     case ("check", let value?):
       guard let check = Check(rawValue: value) else { fallthrough }
       self.check = check
@@ -58,7 +69,7 @@ struct SQLiteOptions: Equatable, Sendable {
       throw MaquetteError(
         .invalidArgument,
         "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, check=quick, "
-          + "check=full and timeout=MILLISECONDS", name: parts.first ?? option)
+          + "check=full, timeout=MILLISECONDS and index=FIELDS", name: parts.first ?? option)
     }
   }
 }

@@ -12,13 +12,13 @@ final class MemoryBackend: Backend {
 
   func openService(_ name: String) throws(MaquetteError) {
     services.withLock { services in
-      guard !services.contains(where: { $0.name == name }) else { return }
+      guard !services.contains(where: { isSame($0.name, name) }) else { return }
       services.append((name, MemoryService()))
     }
   }
 
   private func service(_ name: String) throws(MaquetteError) -> MemoryService {
-    guard let service = services.withLock({ $0.first { $0.name == name }?.service }) else {
+    guard let service = services.withLock({ $0.first { isSame($0.name, name) }?.service }) else {
       throw MaquetteError(.notFound, "there is no service '\(name)'", name: name)
     }
     return service
@@ -78,74 +78,4 @@ struct MemoryFolder: Sendable {
 
 final class MemoryService: Sendable {
   let content = Monitor(MemoryContent())
-}
-
-/// The documents of one service; touched with its service's lock held only.
-final class MemoryContent {
-  /// In the order they were created; nil where one was deleted.
-  var records: [Record?] = []
-  /// For each of them a number that only grows and that it keeps while gaps are closed: where a reader is.
-  private(set) var positions: [Int64] = []
-  private var lastPosition: Int64 = 0
-  var places: [DocumentID: Int] = [:]
-  var folders: [DocumentID: [String]] = [:]
-  var tallies: [String: Tally] = [:]
-  var version = StoreVersion()
-  var predictionRun: PredictionRun?
-
-  /// What is known of a dataset without looking at its records.
-  struct Tally {
-    var count = 0
-    /// How many records have so many numbers.
-    var widths: [Int: Int] = [:]
-  }
-
-  func add(_ record: Record) {
-    places[record.id] = records.count
-    records.append(record)
-    lastPosition += 1
-    positions.append(lastPosition)
-    tally(record, 1)
-  }
-
-  func remove(_ record: Record) {
-    guard let place = places.removeValue(forKey: record.id) else { return }
-    records[place] = nil
-    tally(record, -1)
-    if records.count > 64 && places.count < records.count / 2 { closeGaps() }
-  }
-
-  func removeAll() {
-    records = []
-    positions = []
-    places = [:]
-    tallies = [:]
-  }
-
-  /// The first place whose position is greater.
-  func place(after position: Int64) -> Int {
-    var low = 0
-    var high = positions.count
-    while low < high {
-      let middle = (low + high) / 2
-      if positions[middle] > position { high = middle } else { low = middle + 1 }
-    }
-    return low
-  }
-
-  func tally(_ record: Record, _ difference: Int) {
-    guard let dataset = record.dataset else { return }
-    tallies[dataset, default: Tally()].count += difference
-    if let width = record.features?.width {
-      tallies[dataset, default: Tally()].widths[width, default: 0] += difference
-    }
-  }
-
-  func closeGaps() {
-    positions = zip(records, positions).filter { $0.0 != nil }.map(\.1)
-    records = records.filter { $0 != nil }
-    for (place, record) in records.enumerated() {
-      if let record { places[record.id] = place }
-    }
-  }
 }

@@ -19,7 +19,7 @@ struct FileIdentity: Equatable {
 /// The connection of a backend and what is remembered about its services.
 final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
   private var connection: SQLiteConnection?
-  private var tables: [String: SQLiteTable] = [:]
+  private var tables: [ExactText: SQLiteTable] = [:]
   let changes = SQLiteChanges()
 
   /// Whether a commit is on the disk when it returns.
@@ -160,13 +160,13 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   }
 
   func find(_ service: String) throws(MaquetteError) -> SQLiteTable? {
-    if let table = tables[service] { return table }
+    if let table = tables[ExactText(service)] { return table }
     let found = try connected().rows(
       "SELECT tableName FROM maquette_services WHERE name = ?", .text(service)
     ) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
     guard let name = found.first else { return nil }
     let table = SQLiteTable(service: service, name: name)
-    tables[service] = table
+    tables[ExactText(service)] = table
     return table
   }
 
@@ -178,6 +178,20 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
     try connection.execute(SQLiteTable.schema(name))
     try connection.run(
       "INSERT INTO maquette_services(name, tableName) VALUES(?, ?)", .text(service), .text(name))
+  }
+
+  /// Makes the indices of a service that are not there.
+  func index(_ service: String, _ fields: [IndexedField]) throws(MaquetteError) {
+    guard !fields.isEmpty else { return }
+    let table = try table(service)
+    let missing = try transaction("BEGIN") { (connection) throws(MaquetteError) in
+      try SQLiteSession(connection, table).missingIndices(among: fields)
+    }
+    guard !missing.isEmpty else { return }
+    try transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
+      let session = try SQLiteSession(connection, table)
+      for field in missing { try session.createIndex(on: field) }
+    }
   }
 
   /// The service's own name, where SQLite takes it and knows none that differs in case only.

@@ -1,21 +1,25 @@
 /// The table of one service, and what need not be asked twice of it.
 final class SQLiteTable {
   let service: String
+  let tableName: String
   /// The table's name as SQL writes it.
   let name: String
   var version = StoreVersion()
   /// By dataset; right for as long as nobody else writes.
-  var tallies: [String: Tally] = [:]
+  var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
   /// Whether what is done is to be written down for others; right for as long.
   var isLogged: Bool?
+  /// Whether `y` has an index; right for as long.
+  var hasLabelIndex: Bool?
 
   /// Forgets what somebody else may have changed.
   func forget() {
     tallies = [:]
     predictionRun = nil
     isLogged = nil
+    hasLabelIndex = nil
   }
 
   struct Tally {
@@ -26,6 +30,7 @@ final class SQLiteTable {
 
   init(service: String, name: String) {
     self.service = service
+    tableName = name
     self.name = quotedName(name)
   }
 

@@ -22,6 +22,7 @@ class Store(Owner):
 
     >>> Store("sqlite:digits.db")     # a file, made if it is not there, that several processes may use at once
     >>> Store("memory:")              # ends with the program
+    >>> Store("postgresql://host/db") # a server, where libpq is installed
     >>> Store(Path("digits.db"))      # a path is an SQLite file
     """
 

@@ -236,7 +236,7 @@ def test_a_store_or_dataset_says_what_it_is(tmp_path: Path, blobs) -> None:
     [
         ("", maquette.MaquetteError),
         ("nonsense", maquette.MaquetteError),
-        ("postgres://localhost", maquette.UnsupportedError),
+        ("postgres:localhost", maquette.UnsupportedError),
         ("sqlite:/nowhere/at/all/store.db", maquette.StoreIOError),
         ("sqlite:/proc/store.db", maquette.StoreIOError),
         ("sqlite:/", maquette.MaquetteError),
