@@ -135,6 +135,37 @@ import Testing
     #expect(failure { _ = try DataStore(test.open.location + "?index") }?.code == .invalidArgument)
   }
 
+  @Test func `counts anew once anybody has written`() throws {
+    let (test, dataset) = try filled(20)
+    let other = try Dataset("d", in: test.another())
+    try dataset.createIndex(on: "y")
+    let labelled = try query(#"{"y": "label 3", "$select": []}"#)
+    func total() throws -> Int {
+      let first = try dataset.find(labelled).total
+      #expect(try dataset.find(labelled).total == first)
+      return first
+    }
+    #expect(try total() == 2)
+    let mine = try dataset.create(["x": [0, 0, 0, 0], "y": "label 3"])
+    #expect(try total() == 3)
+    _ = try other.create(["x": [0, 0, 0, 0], "y": "label 3"])
+    #expect(try total() == 4)
+    _ = try other.remove(mine.id)
+    #expect(try total() == 3)
+    _ = try dataset.replace(dataset.find(labelled).data[0].id, with: ["x": [0, 0, 0, 0], "y": "label 4"])
+    #expect(try total() == 2)
+    // As rows and as texts, `1` and `"1"` are two questions.
+    _ = try dataset.create(["x": [0, 0, 0, 0], "y": 1])
+    #expect(try dataset.count(query(#"{"y": 1}"#)) == 1)
+    #expect(try dataset.count(query(#"{"y": "1"}"#)) == 0)
+    try other.clear()
+    #expect(try total() == 0)
+    try dataset.append(counting(1, columns: 2), labels: LabelColumn(["label 3"]))
+    #expect(try total() == 1)
+    try dataset.clear()
+    #expect(try total() == 0)
+  }
+
   @Test(arguments: StoreKind.allCases) func `has an index for some members only`(kind: StoreKind) throws {
     let test = try TestStore(kind)
     let service = try test.store.service("documents")

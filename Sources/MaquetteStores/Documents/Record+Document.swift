@@ -61,19 +61,23 @@ extension Record {
   }
 
   /// The document as readers get it.
-  var document: JSONObject {
+  var document: JSONObject { document { _ in true } }
+
+  /// The members of the document that are wanted, and the id; nothing is made of the others.
+  private func document(_ isWanted: (String) -> Bool) -> JSONObject {
     var members: [(String, JSON)] = [("id", .string(id.text))]
-    if let dataset { members.append(("datasetName", .string(dataset))) }
-    if let name { members.append(("name", .string(name))) }
-    if let features { members.append(("x", features.json)) }
+    if let dataset, isWanted("datasetName") { members.append(("datasetName", .string(dataset))) }
+    if let name, isWanted("name") { members.append(("name", .string(name))) }
+    if let features, isWanted("x") { members.append(("x", features.json)) }
     if let prediction {
-      members += self.members(of: prediction)
-    } else if let label {
+      members += self.members(of: prediction).filter { isWanted($0.0) }
+    } else if let label, isWanted("y") {
       members.append(("y", label.json))
     }
-    for (member, value) in fields.members { members.append((member, value)) }
-    members.append(("createdAt", .string(Timestamp(milliseconds: createdAt).description)))
-    members.append(("updatedAt", .string(Timestamp(milliseconds: updatedAt).description)))
+    for (member, value) in fields.members where isWanted(member) { members.append((member, value)) }
+    for (member, date) in [("createdAt", createdAt), ("updatedAt", updatedAt)] where isWanted(member) {
+      members.append((member, .string(Timestamp(milliseconds: date).description)))
+    }
     return JSONObject(members)
   }
 
@@ -94,7 +98,8 @@ extension Record {
   /// The document with the members named, and its id; all of it for nil.
   func document(selecting members: [String]?) -> JSONObject {
     guard let members else { return document }
-    return document.selecting(members)
+    let roots = members.map { FieldPath($0).root }
+    return document { member in roots.contains { isSame($0, member) } }
   }
 
   /// What the label is called among text labels; nil where there is none.

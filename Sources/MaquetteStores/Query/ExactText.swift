@@ -1,7 +1,16 @@
+import Glibc
+
 /// Whether two texts are the same byte by byte, as in every store and in JavaScript; Swift's own equality takes the
 /// several ways to write an accented letter for one.
 func isSame(_ left: String, _ right: String) -> Bool {
-  left == right && left.utf8.count == right.utf8.count && left.utf8.elementsEqual(right.utf8)
+  guard left.utf8.count == right.utf8.count else { return false }
+  let found = left.utf8.withContiguousStorageIfAvailable { left in
+    right.utf8.withContiguousStorageIfAvailable { right in
+      guard let left = left.baseAddress, let start = right.baseAddress else { return right.isEmpty }
+      return memcmp(left, start, right.count) == 0
+    }
+  }
+  return (found ?? nil) ?? left.utf8.elementsEqual(right.utf8)
 }
 
 func isSame(_ left: String?, _ right: String?) -> Bool {

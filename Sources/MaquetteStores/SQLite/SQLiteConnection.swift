@@ -108,7 +108,7 @@ final class SQLiteConnection {
 }
 
 /// A value to give to a statement.
-enum SQLiteValue {
+enum SQLiteValue: Hashable {
   case null
   case integer(Int64)
   case number(Double)

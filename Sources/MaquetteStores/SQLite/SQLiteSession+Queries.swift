@@ -57,10 +57,19 @@ extension SQLiteSession {
   }
 
   private func count(_ clause: Clause) throws(MaquetteError) -> Int {
+    // The pages of one query need not count anew. What a transaction has written and may yet undo is not remembered.
+    let isReading = sqlite3_txn_state(connection.handle, "main") == SQLITE_TXN_READ
+    let changes = sqlite3_total_changes64(connection.handle)
+    let key =
+      isReading && clause.values.count <= 16
+      ? SQLiteTable.TotalKey(clause.sql, clause.values) : nil
+    if let key, let total = table.total(key, after: changes) { return total }
     let statement = try connection.query("SELECT count(*) FROM \(table.name) \(clause.sql)")
     defer { statement.reset() }
     try statement.bind(clause.values)
-    return try statement.step() ? Int(statement.integer(0)) : 0
+    let total = try statement.step() ? Int(statement.integer(0)) : 0
+    if let key { table.remember(total, of: key, after: changes) }
+    return total
   }
 
   /// The order as SQL says it; nil where it can't: a member without a column, or one that may be of several types.

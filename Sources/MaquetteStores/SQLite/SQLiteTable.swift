@@ -14,12 +14,42 @@ final class SQLiteTable {
   /// Whether `y` has an index; right for as long.
   var hasLabelIndex: Bool?
 
+  /// How many rows a condition found, by its SQL and values; right for as long as nobody writes at all.
+  private var totals: [TotalKey: Int] = [:]
+  private var totalChanges: Int64 = 0
+
+  /// A condition as SQL, with its values.
+  struct TotalKey: Hashable {
+    let sql: ExactText
+    let values: [SQLiteValue]
+
+    init(_ sql: String, _ values: [SQLiteValue]) {
+      self.sql = ExactText(sql)
+      // Texts that differ in how an accent is written are two, and a condition has no values that are bytes.
+      self.values = values.map { value in
+        if case .text(let text) = value { .bytes(Array(text.utf8)) } else { value }
+      }
+    }
+  }
+
+  /// What is remembered of a condition.
+  ///
+  /// - Parameter changes: the number of all changes of the connection so far.
+  func total(_ key: TotalKey, after changes: Int64) -> Int? { changes == totalChanges ? totals[key] : nil }
+
+  func remember(_ total: Int, of key: TotalKey, after changes: Int64) {
+    if changes != totalChanges || totals.count >= 64 { totals = [:] }
+    totalChanges = changes
+    totals[key] = total
+  }
+
   /// Forgets what somebody else may have changed.
   func forget() {
     tallies = [:]
     predictionRun = nil
     isLogged = nil
     hasLabelIndex = nil
+    totals = [:]
   }
 
   struct Tally {

@@ -33,7 +33,7 @@ extension StoreContract {
 
     @Test("count what they find", arguments: StoreKind.allCases, QueryTable.all)
     func count(_ kind: StoreKind, _ table: QueryTable) throws {
-      let (test, service) = try filled(kind, table)
+      let (test, service) = try filled(kind, table, isIndexed: true)
       defer { withExtendedLifetime(test) {} }
       for example in try table.parsedCases() {
         guard case .found(_, let total) = example.expected else { continue }
