@@ -94,7 +94,7 @@ extension Service {
     _ id: String, _ query: Query, _ parts: RecordParts, _ dataset: String?, _ session: any Session
   ) throws(MaquetteError) -> Record {
     guard let record = try session.record(try identifier(id), parts),
-      dataset == nil || record.dataset == dataset, query.condition.matches(record)
+      dataset == nil || isSame(record.dataset, dataset), query.condition.matches(record)
     else { throw missing(id) }
     return record
   }
@@ -103,7 +103,6 @@ extension Service {
   static func targets(
     _ query: Query, _ dataset: String?, _ session: any Session
   ) throws(MaquetteError) -> [Record] {
-    let dataset = dataset ?? query.condition.text(requiredOf: "datasetName")
     var records: [Record] = []
     for match in try session.matches(of: query, in: dataset) {
       if let record = try session.record(at: match.place, .all) { records.append(record) }
@@ -114,6 +113,7 @@ extension Service {
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for a query that asks for some of what matches only: Feathers would
   ///   change the others too, which nobody means.
   static func requireAll(_ query: Query) throws(MaquetteError) {
+    try query.requireDocuments()
     guard query.limit == nil, query.skip == 0 else {
       let name = query.limit == nil ? "$skip" : "$limit"
       throw MaquetteError(
