@@ -14,15 +14,18 @@ enum SQLiteFile {
     case targetsInBlobs = 2
     /// `fields` may be a blob: the document is a prediction, and `maquette_predictions` says what its `x` means.
     case predictions = 3
+    /// `x` may be a blob of a byte for each number; `shape` is `{"dtype":"u8","shape":[…]}` then.
+    case bytes = 5
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.predictions.rawValue
+  static let version = Layout.bytes.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
-    if layout == .predictions {
+    // A greater number says that this is there.
+    if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(
         "CREATE TABLE IF NOT EXISTS maquette_predictions(service TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL)"
       )
