@@ -484,7 +484,7 @@ void maquette_dataset_destroy(maquette_dataset *dataset);
 
 /** Adds an instance for each row of a matrix, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param labels `features->rows` strings, a label each; NULL for a row without one. The array itself may be NULL.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (another width than the instances there), E_NO_ROWS,
@@ -494,13 +494,28 @@ maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquett
 
 /** Adds an instance for each row of a matrix with the numbers that are to be predicted from it, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param targets [rows, targets], finite; one target becomes a number under `y`, several an array.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NO_ROWS, E_NOT_FINITE. Threads: any. In a callback: yes.
  *  Since 0.1. */
 maquette_status maquette_dataset_append_targets(maquette_dataset *dataset, const maquette_matrix *features,
                                                 const maquette_matrix *targets, maquette_error **error);
+
+/** Adds an instance for each row of a matrix, all or none; each row becomes nested arrays under `x`: an image, a window of
+ *  samples. To a model it is the row that it came as.
+ *  @param dataset to add to.
+ *  @param features [rows, elements], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
+ *  @param shape the lengths of the nested arrays, from the outside in; their product is `features->cols`.
+ *  @param dimensions how many lengths there are, 1 to 32.
+ *  @param labels NULL, or a label for each row; NULL for a row without one.
+ *  @param targets NULL, or [rows, targets], finite: the numbers that are to be predicted; then `labels` is NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: a shape of another number of elements), E_NO_ROWS,
+ *          E_NOT_FINITE, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_append_shaped(maquette_dataset *dataset, const maquette_matrix *features,
+                                               const int64_t *shape, int32_t dimensions, const char *const *labels,
+                                               const maquette_matrix *targets, maquette_error **error);
 
 /** Adds an instance, or many: all of them, or none.
  *  @param dataset to add to.

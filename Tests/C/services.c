@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static maquette_service *service_of(maquette_store *store, const char *name) {
   maquette_service *service = NULL;
@@ -244,6 +245,45 @@ TEST(datasets, "A dataset does what its service does, and its instances stay its
   }
 }
 
+TEST(images, "Images are kept as bytes with their shape, and read as numbers") {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_store *store = store_number(i);
+    maquette_dataset *dataset = dataset_of(store, "d", NULL);
+    enum { IMAGES = 500, SIDE = 32 };
+    uint8_t *pixels = malloc(IMAGES * SIDE * SIDE);
+    for (int pixel = 0; pixel < IMAGES * SIDE * SIDE; pixel++) pixels[pixel] = (uint8_t)(pixel * 7 + pixel / SIDE);
+    maquette_matrix images = matrix_of(pixels, IMAGES, SIDE * SIDE, MAQUETTE_U8);
+    const int64_t shape[] = {SIDE, SIDE}, wrong[] = {SIDE, SIDE, 2}, huge[] = {INT64_MAX, INT64_MAX}, negative[] = {-SIDE, -SIDE};
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, wrong, 3, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, huge, 2, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, negative, 2, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "dimensions", maquette_dataset_append_shaped(dataset, &images, shape, 0, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "dimensions", maquette_dataset_append_shaped(dataset, &images, shape, 33, NULL, NULL, &error));
+    OK(maquette_dataset_append_shaped(dataset, &images, shape, 2, NULL, NULL, &error));
+    int64_t rows, cols;
+    OK(maquette_dataset_shape(dataset, &rows, &cols, &error));
+    CHECK(rows == IMAGES && cols == SIDE * SIDE);
+    uint8_t *read = malloc(IMAGES * SIDE * SIDE);
+    float *numbers = malloc(IMAGES * SIDE * SIDE * sizeof *numbers);
+    maquette_matrix out = F32(numbers, IMAGES, SIDE * SIDE);
+    OK(maquette_dataset_read(dataset, &out, NULL, NULL, &error));
+    for (int pixel = 0; pixel < IMAGES * SIDE * SIDE; pixel++) read[pixel] = (uint8_t)numbers[pixel];
+    CHECK(!memcmp(read, pixels, IMAGES * SIDE * SIDE));
+    char *page;
+    OK(maquette_dataset_find(dataset, "{\"$limit\": 1, \"$select\": [\"x\"]}", &page, &error));
+    CHECK(times(page, "],[") == SIDE - 1 && strstr(page, "\"x\":[[0,7,14,"), "%.200s", page);
+    maquette_string_free(page);
+    FAILS(MAQUETTE_E_BAD_SHAPE, "features", maquette_dataset_create(dataset, "{\"x\": [1]}", NULL, &error));
+    maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+    if (i) {
+      struct stat about;
+      REQUIRE(stat(path_of("services.db"), &about) == 0);
+      CHECK(about.st_size < IMAGES * SIDE * SIDE * 2, "%d bytes", (int)about.st_size);
+    }
+    free(pixels), free(read), free(numbers);
+  }
+}
+
 static void next_is(maquette_subscription *events, const char *expected) {
   maquette_event event = {.struct_size = sizeof event};
   OK(maquette_subscription_next(events, 5000, &event, &error));
@@ -356,6 +396,10 @@ typedef struct given {
   maquette_cursor *cursor;
   maquette_view *view;
   maquette_dataset *first, *second;
+  uint8_t pixels[12];
+  maquette_matrix images;
+  int64_t shape[2];
+  const char *labels[2];
   char id[32], json[512], csv[512];
   struct {
     void *handle;
@@ -388,6 +432,8 @@ static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_da
   X(service_distinct, "HI-I", (H(0, g->service), P(1, "v"), P(2, "{}"), P(3, &g->out.text), e))                        \
   X(service_items, "H-I", (H(0, g->service), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                 \
   X(cursor_next, "HI", (H(0, g->cursor), P(1, &g->out.text), e))                                                       \
+  X(dataset_append_shaped, "HII-",                                                                                     \
+    (H(0, g->dataset), P(1, &g->images), P(2, g->shape), 2, P(3, g->labels), NULL, e))                                   \
   X(dataset_update, "HII-", (H(0, g->dataset), P(1, g->id), P(2, KEPT), P(3, &g->out.text), e))                        \
   X(dataset_patch, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                         \
   X(dataset_patch_matching, "HII-", (H(0, g->dataset), P(1, "{}"), P(2, "{}"), P(3, &g->out.text), e))                 \
@@ -453,6 +499,8 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
   OK(maquette_service_items(g.service, NULL, &g.cursor, &error));
   OK(maquette_dataset_sift(g.dataset, "{}", &g.view, &error));
   g.first = dataset_of(g.store, "first", NULL), g.second = dataset_of(g.store, "second", NULL);
+  g.images = matrix_of(g.pixels, 2, 2, MAQUETTE_U8);
+  g.shape[0] = 1, g.shape[1] = 2, g.labels[0] = "a", g.labels[1] = NULL;
   strcpy(g.json, path_of("given.json")), strcpy(g.csv, path_of("given.csv"));
   maquette_service *gone = service_of(g.store, "gone");
   maquette_cursor *over;

@@ -217,6 +217,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_dataset_destroy": (None, [handle]),
     "maquette_dataset_append": (status, [handle, matrix, texts, error_out]),
     "maquette_dataset_append_targets": (status, [handle, matrix, matrix, error_out]),
+    "maquette_dataset_append_shaped": (status, [handle, matrix, ids, c_int32, texts, matrix, error_out]),
     "maquette_dataset_create": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_get": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_update": (status, [handle, text, text, text_out, error_out]),
