@@ -73,7 +73,8 @@ public func maquette_dataset_append_shaped(
     }
     guard labels == nil else {
       throw MaquetteError(
-        .invalidArgument, "a row has a label or targets, not both: labels or targets must be NULL", name: "targets"
+        .invalidArgument, "a row has a label or targets, not both: labels or targets must be NULL",
+        name: "targets"
       )
     }
     let values = try MatrixView(targets, "targets").matrix("targets")

@@ -12,7 +12,8 @@ extension Service {
       }
       // Made inside of the transaction, so that the order of ids is the order of rows in the store.
       let rows = BulkRows(
-        ids: DocumentID.make(features.rows), dataset: dataset, features: features, targets: targets, layout: layout,
+        ids: DocumentID.make(features.rows), dataset: dataset, features: features, targets: targets,
+        layout: layout,
         date: Timestamp.now().milliseconds)
       try session.insert(rows)
       let source = EventSource(.rows(rows), counts: [dataset: try session.count(dataset)], session)

@@ -103,7 +103,8 @@ struct Writing {
     for dataset in touched { counts[dataset.text] = try session.count(dataset.text) }
     return steps.map { step in
       switch step {
-      case .create(let record, _): ServiceEvent(.created, EventSource(.record(record), counts: counts, session))
+      case .create(let record, _):
+        ServiceEvent(.created, EventSource(.record(record), counts: counts, session))
       case .change(let record, let old, let kind, _, _):
         ServiceEvent(
           kind, EventSource(.record(record), oldDataset: old.dataset, counts: counts, session))
@@ -125,7 +126,9 @@ struct Writing {
         changed.insert(new.id)
       case .remove: continue
       }
-      guard let dataset = record.dataset.map(ExactText.init), let width = record.features?.width else { continue }
+      guard let dataset = record.dataset.map(ExactText.init), let width = record.features?.width else {
+        continue
+      }
       if let before = written[dataset] {
         guard before == width else { throw Service.wrongWidth(dataset.text, before, width) }
       } else {

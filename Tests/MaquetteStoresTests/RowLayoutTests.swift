@@ -10,10 +10,13 @@ import Testing
 @Suite struct RowLayoutTests {
   /// Images of whole numbers, each as wide as the shape says.
   private func images(_ rows: Int, _ columns: Int) throws -> Matrix {
-    try Matrix(rows: rows, columns: columns, (0..<rows * columns).map { Float(($0 * 37 + $0 / columns) % 256) })
+    try Matrix(
+      rows: rows, columns: columns, (0..<rows * columns).map { Float(($0 * 37 + $0 / columns) % 256) })
   }
 
-  @Test("images come back with their shape, and as a matrix, bytes or not", arguments: StoreKind.allCases, [true, false])
+  @Test(
+    "images come back with their shape, and as a matrix, bytes or not", arguments: StoreKind.allCases,
+    [true, false])
   func shapes(_ kind: StoreKind, _ isBytes: Bool) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
@@ -60,9 +63,13 @@ import Testing
       let error = failure { try dataset.append(rows, labels: labels, layout: RowLayout(isBytes: true)) }
       #expect(error?.code == .invalidArgument)
     }
-    for shape in [[], [3], [2, 2], [-1, -2], [0], [.max, .max], [.max, 2], Array(repeating: 1, count: 40) + [2]] {
+    for shape in [
+      [], [3], [2, 2], [-1, -2], [0], [.max, .max], [.max, 2], Array(repeating: 1, count: 40) + [2],
+    ] {
       let rows = try Matrix([[1, 2]])
-      #expect(failure { try dataset.append(rows, labels: labels, layout: RowLayout(shape: shape)) }?.code == .badShape)
+      #expect(
+        failure { try dataset.append(rows, labels: labels, layout: RowLayout(shape: shape)) }?.code
+          == .badShape)
     }
     #expect(dataset.count == 0)
   }
@@ -75,7 +82,8 @@ import Testing
       do {
         let dataset = try Dataset("d", in: DataStore("sqlite:" + path))
         let labels = LabelColumn(names: ["a"], codes: Array(repeating: 0, count: 200))
-        try dataset.append(images(200, 64 * 64), labels: labels, layout: RowLayout(shape: [64, 64], isBytes: isBytes))
+        try dataset.append(
+          images(200, 64 * 64), labels: labels, layout: RowLayout(shape: [64, 64], isBytes: isBytes))
         // One by one too.
         _ = try dataset.replace(dataset.find().data[0].id, with: dataset.find().data[1])
       }
@@ -95,7 +103,9 @@ import Testing
     let directory = TemporaryDirectory()
     let store = try DataStore("sqlite:" + directory.path("d.db"))
     let dataset = try Dataset("d", in: store)
-    for layout in [#"{"dtype":"u8","shape":[3]}"#, #"{"dtype":"u9","shape":[4]}"#, #"{"shape":[4]}"#, "{", "[2,1]"] {
+    for layout in [
+      #"{"dtype":"u8","shape":[3]}"#, #"{"dtype":"u9","shape":[4]}"#, #"{"shape":[4]}"#, "{", "[2,1]",
+    ] {
       try dataset.clear()
       try dataset.append(images(2, 4), labels: LabelColumn(["a", "b"]), layout: RowLayout(isBytes: true))
       try store.execute("UPDATE \"instances-d\" SET shape = '\(layout)'")

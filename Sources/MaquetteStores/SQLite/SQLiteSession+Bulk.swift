@@ -6,7 +6,8 @@ import MaquetteSystem
 extension SQLiteSession {
   func insert(_ rows: BulkRows) throws(MaquetteError) {
     let statement = try connection.statement(
-      "INSERT INTO \(table.name)(id, datasetName, y, createdAt, updatedAt, shape, x) VALUES(?1, ?2, ?3, ?4, ?4, ?6, ?5)")
+      "INSERT INTO \(table.name)(id, datasetName, y, createdAt, updatedAt, shape, x) VALUES(?1, ?2, ?3, ?4, ?4, ?6, ?5)"
+    )
     defer { statement.reset() }
     try statement.bind(2, .text(rows.dataset))
     try statement.bind(4, .integer(rows.date))

@@ -70,8 +70,8 @@ class Dataset(Exchange):
         """Adds an instance for each row of `X`, all or none.
 
         `X` has the shape (rows, features), or (rows, …) for images and the like, any numbers. It is kept as 32-bit
-        floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept as
-        text), None for a row without one.
+        floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept
+        as text), None for a row without one.
         """
         array, shape = tensors_of_numbers(X, "X")
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
