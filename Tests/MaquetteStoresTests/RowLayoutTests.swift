@@ -85,7 +85,8 @@ import Testing
         try dataset.append(
           images(200, 64 * 64), labels: labels, layout: RowLayout(shape: [64, 64], isBytes: isBytes))
         // One by one too.
-        _ = try dataset.replace(dataset.find().data[0].id, with: dataset.find().data[1])
+        let page = try dataset.find().data
+        _ = try dataset.replace(page[0].id, with: page[1])
       }
       let again = try Dataset("d", in: DataStore("sqlite:" + path))
       #expect(try again.table().features.columns == 4096)

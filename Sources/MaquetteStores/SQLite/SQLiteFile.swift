@@ -14,6 +14,9 @@ enum SQLiteFile {
     case targetsInBlobs = 2
     /// `fields` may be a blob: the document is a prediction, and `maquette_predictions` says what its `x` means.
     case predictions = 3
+    /// Who writes leaves a line in `maquette_changes`, since somebody has watched: see ``SQLiteChanges``. Older versions
+    /// would write without, so that those who watch would miss it.
+    case changes = 4
     /// `x` may be a blob of a byte for each number; `shape` is `{"dtype":"u8","shape":[…]}` then.
     case bytes = 5
   }
@@ -24,6 +27,7 @@ enum SQLiteFile {
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
+    if layout.rawValue >= Layout.changes.rawValue { try connection.execute(SQLiteChanges.schema) }
     // A greater number says that this is there.
     if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(
