@@ -366,7 +366,7 @@ TEST(files, "A dataset goes into files and comes back, whole, and is split into 
   OK(maquette_dataset_read(copy, &second, NULL, NULL, &error));
   CHECK(!memcmp(before, after, 3000 * 4 * sizeof *before));
   free(before), free(after);
-  FAILS(MAQUETTE_E_BAD_FORMAT, "line 1", maquette_dataset_import_csv(copy, csv, "{\"header\": false}", &count, &error));
+  FAILS(MAQUETTE_E_BAD_FORMAT, "line 1", maquette_dataset_import_csv(copy, csv, "{\"header\": false, \"separator\": \"\\t\", \"label\": -1}", &count, &error));
   FAILS(MAQUETTE_E_NOT_FOUND, "z", maquette_dataset_import_csv(copy, csv, "{\"label\": \"z\"}", &count, &error));
   FAILS(MAQUETTE_E_INVALID_ARGUMENT, "label", maquette_dataset_export_csv(copy, csv, "{\"label\": \"z\"}", &count, &error));
   FAILS(MAQUETTE_E_BAD_JSON, "names", maquette_dataset_export_csv(copy, csv, "{\"names\": [1]}", &count, &error));

@@ -27,7 +27,8 @@ import Testing
     while texts.count < count {
       for event in try queue.next(timeout: timeout).value {
         texts.append(
-          event.kind.rawValue + " " + (event.document["n"] ?? event.document["datasetName"] ?? "-").description)
+          event.kind.rawValue + " "
+            + (event.document["n"] ?? event.document["datasetName"] ?? "-").description)
       }
     }
     return texts

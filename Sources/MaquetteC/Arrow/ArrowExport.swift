@@ -21,12 +21,15 @@ final class ArrowExport {
   /// The first block, which was read to know the widths.
   private var first: InstanceTable?
   private var isOver = false
+  /// How many rows are still to come: whoever appends them to this very dataset must get to an end.
+  private var left: Int
   /// What went wrong last, for the consumer to read.
   private var message: UnsafeMutablePointer<CChar>?
 
   /// - Throws: ``MaquetteError/Code/badShape``, ``MaquetteError/Code/notFound``; what reading meets.
   init(_ dataset: Dataset) throws(MaquetteError) {
     self.dataset = dataset
+    left = dataset.count
     let y = try dataset.items().first()?["y"]
     let hasNumbers = y?.number != nil || y?.array?.first?.number != nil
     reader = try dataset.blocks().makeReader(of: hasNumbers ? .values : .optionalLabel)
@@ -91,8 +94,10 @@ final class ArrowExport {
       let table = if let first { first } else { try reader.next() }
       first = nil
       guard let table else { return 0 }
-      try batch(table).move(into: out)
-      isOver = false
+      let rows = min(left, table.features.rows)
+      try batch(table, rows).move(into: out)
+      left -= rows
+      isOver = left == 0
       return 0
     } catch {
       free(message)
@@ -101,7 +106,8 @@ final class ArrowExport {
     }
   }
 
-  private func batch(_ table: InstanceTable) throws(MaquetteError) -> ArrowArrayNode {
+  /// The first rows of a block.
+  private func batch(_ table: InstanceTable, _ length: Int) throws(MaquetteError) -> ArrowArrayNode {
     let rows = table.features.rows
     let ids = table.ids.map { ids in (0..<ids.count).map { ids[$0] } } ?? []
     let id = try ArrowArrayNode.texts(ids)
@@ -113,7 +119,7 @@ final class ArrowExport {
       } else {
         try .codes(table.labels)
       }
-    return ArrowArrayNode(length: rows, children: [id, x, y])
+    return ArrowArrayNode(length: length, children: [id, x, y])
   }
 }
 

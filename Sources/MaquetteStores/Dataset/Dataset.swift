@@ -94,7 +94,9 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private func receive(_ events: [ServiceEvent]) {
     guard let source = events.first?.source else { return }
     let isReloaded = events.first?.kind == .reloaded
-    guard let count = isReloaded ? (try? Self.count(name, service))?.count : source.counts[name] else { return }
+    guard let count = isReloaded ? (try? Self.count(name, service))?.count : source.counts[name] else {
+      return
+    }
     let changes = events.compactMap { DatasetChange($0, of: name) }
     hand(out: Arrival(transaction: source.transaction, count: count, changes: changes))
   }

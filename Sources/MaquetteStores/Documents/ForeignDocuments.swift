@@ -32,7 +32,9 @@ final class ForeignDocuments: Sendable {
   private func record(_ row: Int) -> Record? {
     let start = row / Self.blockSize * Self.blockSize
     let known = block.withLock { $0 }
-    if let known, known.start == start, row - start < known.records.count { return known.records[row - start] }
+    if let known, known.start == start, row - start < known.records.count {
+      return known.records[row - start]
+    }
     let ids = change.entry.ids
     let records = read((start..<min(start + Self.blockSize, ids.count)).map { ids[$0] })
     block.withLock { $0 = (start, records) }
