@@ -27,9 +27,13 @@ final class ArrowImport {
   deinit { stream.release?(&stream) }
 
   private func failure(_ what: String, _ code: Int32) -> MaquetteError {
-    let message = stream.get_last_error?(&stream).flatMap { String(validatingCString: $0) }
+    // Some add where in their program it happened, line by line.
+    let message = stream.get_last_error?(&stream).flatMap { String(validatingCString: $0) }?
+      .split(separator: "\n").first.map(String.init)
+    let stored = count == 0 ? "" : " behind \(count) rows, which were stored"
     return MaquetteError(
-      .inputOutput, "the Arrow stream gave no \(what) (error \(code)): \(message ?? "it does not say why")",
+      .inputOutput,
+      "the Arrow stream gave no \(what)\(stored) (error \(code)): \(message ?? "it does not say why")",
       name: "stream")
   }
 
