@@ -166,6 +166,9 @@ protocol Session: AnyObject {
   func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
   func deleteFiles(of id: DocumentID) throws(MaquetteError)
 
+  /// Makes an index where there is none.
+  func createIndex(on field: IndexedField) throws(MaquetteError)
+
   // MARK: Folders by name
 
   /// The names of the service's folders that begin so, in the order of names.
