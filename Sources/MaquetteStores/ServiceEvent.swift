@@ -4,7 +4,10 @@ import MaquetteSystem
 /// One thing that happened to the documents of a service.
 public struct ServiceEvent: Sendable {
   public enum Kind: String, Sendable {
-    case created, updated, removed
+    case created, updated
+    /// Some of its members changed.
+    case patched
+    case removed
     /// All documents of one dataset are gone, or of the service; the event's document says only of which dataset:
     /// `{"datasetName": …}`, or nothing.
     case cleared
@@ -29,6 +32,16 @@ public struct ServiceEvent: Sendable {
   /// Of what others did, see ``isForeign``, the document is read from the store when it is asked for; of one that is
   /// gone by then, and of one that they removed, only the `id` and the `datasetName` are known.
   public var document: JSONObject { source.document(Int(row)) }
+
+  /// The document as the store keeps it; nil where it can't be told.
+  var record: Record? {
+    switch source.content {
+    case .record(let record): record
+    case .rows(let rows): rows.record(Int(row))
+    case .foreign: Record(told: document)
+    case .predictions, .cleared: nil
+    }
+  }
 
   /// Whether another process did it, or another ``DataStore`` on the same file.
   public var isForeign: Bool {
