@@ -25,7 +25,6 @@ extension Service {
     _ document: JSONObject, numberedAfter base: String, journal piece: StoredFile? = nil
   ) throws(MaquetteError) -> JSONObject {
     let given = try Record(document)
-    let folder = piece.map { Folder(name: Self.journal(of: given.id), $0) }
     return try write { (session) throws(MaquetteError) in
       guard try session.record(given.id, []) == nil else {
         throw MaquetteError(
@@ -40,8 +39,10 @@ extension Service {
       record.name = "\(base)-\(greatest + 1)"
       record.updatedAt = try Self.date(record, after: nil, session)
       record.createdAt = record.updatedAt
-      try session.insert(record)
-      if let folder { try session.insert(folder, of: record.id) }
+      record = try session.store(record, with: nil)
+      if let piece {
+        try session.insert(Folder(name: Self.journal(of: record.id), piece), of: record.id)
+      }
       return (record, [ServiceEvent(.created, try Self.source(record, session))])
     }.document
   }

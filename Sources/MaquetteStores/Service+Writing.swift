@@ -24,9 +24,7 @@ extension Service {
       try Self.checkWidth(record, session)
       record.updatedAt = try Self.date(record, after: nil, session)
       record.createdAt = record.updatedAt
-      if let folder { record.fields["files"] = folder.json }
-      try session.insert(record)
-      if let folder { try session.insert(folder, of: record.id) }
+      record = try session.store(record, with: folder)
       return (record, [ServiceEvent(.created, try Self.source(record, session))])
     }.document
   }
@@ -57,14 +55,7 @@ extension Service {
       try Self.checkWidth(record, session)
       record.createdAt = old.createdAt
       record.updatedAt = try Self.date(record, after: old, session)
-      if folder != nil || !Folder.isShared(old.fields["files"], record.fields["files"]) {
-        try session.deleteFiles(of: record.id)
-      }
-      if let folder {
-        record.fields["files"] = folder.json
-        try session.insert(folder, of: record.id)
-      }
-      try session.update(record)
+      record = try session.replace(old, with: record, and: folder)
       return (record, [ServiceEvent(.updated, try Self.source(record, old: old, session))])
     }.document
   }

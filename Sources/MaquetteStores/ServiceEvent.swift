@@ -41,6 +41,8 @@ final class EventSource: Sendable {
   enum Content: Sendable {
     case record(Record)
     case rows(BulkRows)
+    /// Of one dataset, where it has any; at least one.
+    case records([Record])
     case predictions(BulkPredictions)
     /// Of a dataset; nil: all documents of the service.
     case cleared(dataset: String?)
@@ -65,6 +67,7 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.dataset
     case .rows(let rows): rows.dataset
+    case .records(let records): records.first?.dataset
     case .predictions: nil
     case .cleared(let dataset): dataset
     }
@@ -74,6 +77,7 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.document
     case .rows(let rows): rows.record(row).document
+    case .records(let records): records[row].document
     case .predictions(let predictions): predictions.document(row)
     case .cleared(let dataset): dataset.map { ["datasetName": .string($0)] } ?? [:]
     }

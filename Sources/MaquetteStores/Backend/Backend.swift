@@ -32,9 +32,19 @@ protocol Backend: Sendable {
   ) throws(MaquetteError) -> Result
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
+
+  /// The bytes of a file of a document of that service; nil where there is none.
+  ///
+  /// - Parameter path: as the document's `files` gives it. For a store of our own that is `<folder>/<name>`.
+  func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]?
 }
 
 extension Backend {
+  func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]? {
+    guard let (folder, name) = Folder.split(path) else { return nil }
+    return try file(folder, name)
+  }
+
   func writeAhead<Result: Sendable>(
     _ service: String, committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
@@ -81,6 +91,9 @@ struct Block: Sendable {
 /// A backend that can't undo relies on its callers to check everything before they change anything.
 protocol Session: AnyObject {
   var version: StoreVersion { get }
+
+  /// As ``version``, where that must be asked for.
+  func currentVersion() throws(MaquetteError) -> StoreVersion
 
   /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
   func requirePresence() throws(MaquetteError)
@@ -134,6 +147,21 @@ protocol Session: AnyObject {
   /// Adds files; to a folder that is there already, where it has one of that name.
   func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
   func deleteFiles(of id: DocumentID) throws(MaquetteError)
+
+  // MARK: Writing, by a store that has a say in what is written
+
+  /// Stores a new record with its files, and returns it as it is stored: a server makes ids and dates itself.
+  func store(_ record: Record, with folder: Folder?) throws(MaquetteError) -> Record
+  /// Puts a record in the place of the one with its id, and returns it as it is stored.
+  ///
+  /// - Parameters:
+  ///   - old: what is there; its fields at least.
+  ///   - folder: new files, in the place of all old ones; nil: the old ones stay where the record still names one.
+  func replace(_ old: Record, with record: Record, and folder: Folder?) throws(MaquetteError) -> Record
+  /// Stores new instances, and returns what is stored.
+  func store(_ rows: BulkRows) throws(MaquetteError) -> EventSource.Content
+  /// Stores new predictions, and returns what is stored.
+  func store(_ predictions: BulkPredictions) throws(MaquetteError) -> EventSource.Content
 
   // MARK: Folders by name
 
