@@ -39,7 +39,7 @@ extension Service {
       record.name = "\(base)-\(greatest + 1)"
       record.updatedAt = try Self.date(record, after: nil, session)
       record.createdAt = record.updatedAt
-      record = try session.store(record, with: nil)
+      record = try session.store(record, bringsID: document["id"] != nil)
       if let piece {
         try session.insert(Folder(name: Self.journal(of: record.id), piece), of: record.id)
       }
@@ -125,7 +125,7 @@ extension Service {
       record.updatedAt = try Self.date(record, after: old, session)
       if !journal.isEmpty { try session.delete(folder: folder, of: identifier) }
       if let beginning { try session.insert(beginning, of: identifier) }
-      try session.update(record)
+      record = try session.replace(old, with: record, nil, dropsFiles: false)
       return (record, [ServiceEvent(.updated, try Self.source(record, old: old, session))])
     }.document
   }

@@ -4,7 +4,10 @@ import MaquetteSystem
 /// One thing that happened to the documents of a service.
 public struct ServiceEvent: Sendable {
   public enum Kind: String, Sendable {
-    case created, updated, removed
+    case created, updated
+    /// Some of its members changed.
+    case patched
+    case removed
     /// All documents of one dataset are gone, or of the service; the event's document says only of which dataset:
     /// `{"datasetName": …}`, or nothing.
     case cleared

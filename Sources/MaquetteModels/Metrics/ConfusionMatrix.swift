@@ -123,7 +123,7 @@ extension ConfusionCounts {
     }
     switch event.kind {
     case .cleared: self = ConfusionCounts()
-    case .updated: return false
+    case .updated, .patched: return false
     case .created, .removed:
       let document = event.document
       guard let predicted = document["label"] ?? document["cluster"], let truth = document["yTrue"],

@@ -86,6 +86,15 @@ struct Block: Sendable {
   let next: BlockRequest
 }
 
+/// A document that is to be stored.
+struct NewRecord: Sendable {
+  var record: Record
+  /// Its files; its `files` is to name them.
+  var folder: Folder?
+  /// Whether its id came with it, and is to stay.
+  var bringsID = false
+}
+
 /// What can be done with a service inside of one transaction.
 ///
 /// A backend that can't undo relies on its callers to check everything before they change anything.
@@ -150,14 +159,17 @@ protocol Session: AnyObject {
 
   // MARK: Writing, by a store that has a say in what is written
 
-  /// Stores a new record with its files, and returns it as it is stored: a server makes ids and dates itself.
-  func store(_ record: Record, with folder: Folder?) throws(MaquetteError) -> Record
+  /// Stores new records with their files, and returns them as they are stored: a server makes ids and dates itself.
+  func store(_ records: [NewRecord]) throws(MaquetteError) -> [Record]
   /// Puts a record in the place of the one with its id, and returns it as it is stored.
   ///
   /// - Parameters:
   ///   - old: what is there; its fields at least.
-  ///   - folder: new files, in the place of all old ones; nil: the old ones stay where the record still names one.
-  func replace(_ old: Record, with record: Record, and folder: Folder?) throws(MaquetteError) -> Record
+  ///   - folder: new files, with the document's `files` to name them.
+  ///   - dropsFiles: whether the old files go.
+  func replace(
+    _ old: Record, with record: Record, _ folder: Folder?, dropsFiles: Bool
+  ) throws(MaquetteError) -> Record
   /// Stores new instances, and returns what is stored.
   func store(_ rows: BulkRows) throws(MaquetteError) -> EventSource.Content
   /// Stores new predictions, and returns what is stored.

@@ -5,21 +5,29 @@ import MaquetteSystem
 extension Session {
   func currentVersion() throws(MaquetteError) -> StoreVersion { version }
 
-  func store(_ record: Record, with folder: Folder?) throws(MaquetteError) -> Record {
-    var record = record
-    if let folder { record.fields["files"] = folder.json }
-    try insert(record)
-    if let folder { try insert(folder, of: record.id) }
-    return record
+  func store(_ records: [NewRecord]) throws(MaquetteError) -> [Record] {
+    var stored: [Record] = []
+    stored.reserveCapacity(records.count)
+    for new in records {
+      var record = new.record
+      if let folder = new.folder { record.fields["files"] = folder.json }
+      try insert(record)
+      if let folder = new.folder { try insert(folder, of: record.id) }
+      stored.append(record)
+    }
+    return stored
+  }
+
+  /// Stores one new record without files.
+  func store(_ record: Record, bringsID: Bool) throws(MaquetteError) -> Record {
+    try store([NewRecord(record: record, bringsID: bringsID)]).first ?? record
   }
 
   func replace(
-    _ old: Record, with record: Record, and folder: Folder?
+    _ old: Record, with record: Record, _ folder: Folder?, dropsFiles: Bool
   ) throws(MaquetteError) -> Record {
     var record = record
-    if folder != nil || !Folder.isShared(old.fields["files"], record.fields["files"]) {
-      try deleteFiles(of: record.id)
-    }
+    if dropsFiles { try deleteFiles(of: record.id) }
     if let folder {
       record.fields["files"] = folder.json
       try insert(folder, of: record.id)

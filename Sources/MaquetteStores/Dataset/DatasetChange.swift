@@ -30,7 +30,7 @@ public struct DatasetChange: Sendable {
     case .cleared:
       guard isOurs else { return nil }
       self.init(level: .dataset, type: .cleared, event: nil)
-    case .updated:
+    case .updated, .patched:
       // An instance that was given to another dataset has left one and come to the other.
       let wasOurs = event.source.oldDataset == dataset
       guard isOurs || wasOurs else { return nil }
