@@ -77,7 +77,7 @@ extension Model {
       trainingStream.set(TrainingStatus(.loading))
       do throws(MaquetteError) {
         // Asking for a service makes it; reading must not write.
-        guard try store.services().contains(Self.service) else { throw Self.missing(idOrName) }
+        guard try store.contains(Self.service) else { throw Self.missing(idOrName) }
         let service = try store.service(Self.service)
         let document = try Self.document(idOrName, in: service)
         try restore(try Self.archive(of: document, in: service))

@@ -25,6 +25,7 @@ public final class DataStore: Sendable {
     switch try Location(location) {
     case .memory: backend = MemoryBackend()
     case .sqlite(let path, let options): backend = try SQLiteBackend(path, options)
+    case .remote(let options): backend = try RemoteBackend(options)
     }
   }
 
@@ -49,6 +50,9 @@ public final class DataStore: Sendable {
 
   /// The names of all services, in the order they were made.
   public func services() throws(MaquetteError) -> [String] { try backend.serviceNames() }
+
+  /// Whether there is a service of that name; unlike ``service(_:)`` this makes none.
+  package func contains(_ service: String) throws(MaquetteError) -> Bool { try backend.hasService(service) }
 
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
   package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }

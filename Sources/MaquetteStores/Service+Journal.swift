@@ -10,7 +10,7 @@ package import MaquetteSystem
 extension Service {
   private static let journalPrefix = "journal-"
 
-  private static func journal(of id: DocumentID) -> String { journalPrefix + id.text }
+  static func journal(of id: DocumentID) -> String { journalPrefix + id.text }
 
   /// An id for a document that is to be created, greater than all this process made before.
   package static func newID() -> String { DocumentID.make().text }
@@ -123,9 +123,10 @@ extension Service {
       var record = try Record(document, id: identifier)
       record.createdAt = old.createdAt
       record.updatedAt = try Self.date(record, after: old, session)
+      // The document comes first: where there are no transactions, nothing is lost in between.
+      record = try session.replace(old, with: record, nil, dropsFiles: false)
       if !journal.isEmpty { try session.delete(folder: folder, of: identifier) }
       if let beginning { try session.insert(beginning, of: identifier) }
-      record = try session.replace(old, with: record, nil, dropsFiles: false)
       return (record, [ServiceEvent(.updated, try Self.source(record, old: old, session))])
     }.document
   }

@@ -7,6 +7,8 @@ protocol Backend: Sendable {
   /// The names of all services, in the order they were made.
   func serviceNames() throws(MaquetteError) -> [String]
 
+  func hasService(_ name: String) throws(MaquetteError) -> Bool
+
   /// Makes the service of that name if it isn't there.
   func openService(_ name: String) throws(MaquetteError)
 
@@ -40,6 +42,8 @@ protocol Backend: Sendable {
 }
 
 extension Backend {
+  func hasService(_ name: String) throws(MaquetteError) -> Bool { try serviceNames().contains(name) }
+
   func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]? {
     guard let (folder, name) = Folder.split(path) else { return nil }
     return try file(folder, name)

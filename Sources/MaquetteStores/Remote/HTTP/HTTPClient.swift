@@ -38,7 +38,8 @@ final class HTTPClient: Sendable {
     while true {
       let left = deadline.millisecondsLeft
       let outcome: Result<HTTPResponse, HTTPFailure>
-      let connection = try idle.withLock({ $0.popLast() }) ?? CurlConnection()
+      let connection: CurlConnection
+      if let kept = idle.withLock({ $0.popLast() }) { connection = kept } else { connection = try CurlConnection() }
       do throws(HTTPFailure) {
         outcome = .success(try connection.send(request, timeout: left))
         keep(connection)
