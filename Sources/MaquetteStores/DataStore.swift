@@ -9,7 +9,7 @@ public final class DataStore: Sendable {
   public let location: String
 
   private let backend: any Backend
-  private let openServices = Mutex<[String: Service]>([:])
+  private let openServices = Mutex<[ExactText: Service]>([:])
 
   /// Opens a store, and makes it where there is none.
   ///
@@ -34,16 +34,16 @@ public final class DataStore: Sendable {
   ///
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for a name that is empty or holds a NUL.
   public func service(_ name: String) throws(MaquetteError) -> Service {
-    if let service = openServices.withLock({ $0[name] }) { return service }
+    if let service = openServices.withLock({ $0[ExactText(name)] }) { return service }
     guard !name.isEmpty, !name.utf8.contains(0) else {
       throw MaquetteError(
         .invalidArgument, "the name of a service must not be empty or hold a NUL", name: name)
     }
     try backend.openService(name)
     return openServices.withLock { services in
-      if let service = services[name] { return service }
+      if let service = services[ExactText(name)] { return service }
       let service = Service(name, backend)
-      services[name] = service
+      services[ExactText(name)] = service
       return service
     }
   }

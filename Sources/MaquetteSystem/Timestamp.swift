@@ -43,9 +43,17 @@ extension Timestamp: CustomStringConvertible {
 }
 
 extension Timestamp {
-  /// Reads what ``description`` writes: a date, `T`, a time with or without fractions, `Z`. Nil for anything else.
+  /// Reads an ISO 8601 moment: a date, `T`, a time with up to nine digits of a fraction or none, and `Z` or how far
+  /// the place's clock is ahead, as `+01:00`. Nil for anything else.
   public init?(_ text: String) {
-    let bytes = Array(text.utf8)
+    // Most texts are none, and are told so without a look at their letters.
+    guard (20...35).contains(text.utf8.count) else { return nil }
+    var text = text
+    guard let found = text.withUTF8({ Timestamp.read($0) }) else { return nil }
+    self = found
+  }
+
+  private static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> Timestamp? {
     func number(_ range: Range<Int>) -> Int64? {
       guard range.upperBound <= bytes.count else { return nil }
       var value: Int64 = 0
@@ -55,33 +63,42 @@ extension Timestamp {
       }
       return value
     }
-    guard bytes.count >= 20, bytes.count <= 30, bytes.last == UInt8(ascii: "Z"),
-      bytes[4] == 45, bytes[7] == 45, bytes[10] == UInt8(ascii: "T"), bytes[13] == 58, bytes[16] == 58,
+    guard bytes[4] == 45, bytes[7] == 45, bytes[10] == UInt8(ascii: "T"), bytes[13] == 58, bytes[16] == 58,
       let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
       let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19),
       (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 61
     else { return nil }
+    var place = 19
     var fraction: Int64 = 0
-    if bytes.count > 20 {
-      guard bytes[19] == 46, let parsed = number(20..<(bytes.count - 1)) else { return nil }
-      var digits = bytes.count - 21
-      fraction = parsed
-      while digits > 3 {
-        fraction /= 10
-        digits -= 1
+    if bytes[place] == UInt8(ascii: ".") {
+      let start = place + 1
+      place = start
+      while place < bytes.count, bytes[place] >= 48, bytes[place] <= 57 {
+        if place - start < 3 { fraction = fraction * 10 + Int64(bytes[place] - 48) }
+        place += 1
       }
-      while digits < 3 {
-        fraction *= 10
-        digits += 1
-      }
+      guard (1...9).contains(place - start) else { return nil }
+      for _ in (place - start)..<max(3, place - start) { fraction *= 10 }
+    }
+    var ahead: Int64 = 0
+    switch bytes.count - place {
+    case 1: guard bytes[place] == UInt8(ascii: "Z") else { return nil }
+    case 6:
+      let isAhead = bytes[place] == UInt8(ascii: "+")
+      guard isAhead || bytes[place] == UInt8(ascii: "-"), bytes[place + 3] == 58,
+        let hours = number(place + 1..<place + 3), let minutes = number(place + 4..<place + 6), hours < 24,
+        minutes < 60
+      else { return nil }
+      ahead = (hours * 60 + minutes) * (isAhead ? 60_000 : -60_000)
+    default: return nil
     }
     let shiftedYear = month <= 2 ? year - 1 : year
     let (era, yearOfEra) = floorDivide(shiftedYear, 400)
     let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
     let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
     let days = era * 146_097 + dayOfEra - 719_468
-    self.init(
-      milliseconds: days * 86_400_000 + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction)
+    return Timestamp(
+      milliseconds: days * 86_400_000 + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction - ahead)
   }
 }
 

@@ -322,10 +322,8 @@ import Testing
 
   @Test("a dataset keeps its store open", arguments: StoreKind.allCases)
   func keepsStore(_ kind: StoreKind) throws {
-    let directory = TemporaryDirectory()
-    func make() throws -> Dataset {
-      try Dataset("d", in: DataStore(kind == .memory ? "memory:" : "sqlite:" + directory.path("a.db")))
-    }
+    let test = try TestStore(kind)
+    func make() throws -> Dataset { try Dataset("d", in: test.another()) }
     let dataset = try make()
     _ = try dataset.create(["x": [1]])
     #expect(dataset.count == 1)

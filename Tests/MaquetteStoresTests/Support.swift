@@ -4,24 +4,6 @@ import MaquetteStores
 import MaquetteStreams
 import MaquetteSystem
 import Synchronization
-import TestSupport
-import Testing
-
-/// The stores that must all keep one contract.
-enum StoreKind: String, CaseIterable, CustomTestStringConvertible, Sendable {
-  case memory, sqlite
-  var testDescription: String { rawValue }
-}
-
-/// A store of a test's own.
-struct TestStore {
-  let store: DataStore
-  private let directory = TemporaryDirectory()
-
-  init(_ kind: StoreKind) throws {
-    store = try DataStore(kind == .memory ? "memory:" : "sqlite:" + directory.path("store.db"))
-  }
-}
 
 /// Everything that came, in order.
 final class Seen<Value: Sendable>: Sendable {

@@ -16,11 +16,20 @@ import Testing
     #expect(Timestamp("2026-11-23T08:44:06Z")?.milliseconds == 1_795_423_446_000)
     #expect(Timestamp("2026-11-23T08:44:06.123456Z")?.milliseconds == 1_795_423_446_123)
     #expect(Timestamp("2026-11-23T08:44:06.1Z")?.milliseconds == 1_795_423_446_100)
+    #expect(Timestamp("2026-11-23T08:44:06.123999999Z")?.milliseconds == 1_795_423_446_123)
+  }
+
+  @Test func `reads how far a clock is ahead or behind`() {
+    #expect(Timestamp("2026-11-23T08:44:06+00:00")?.milliseconds == 1_795_423_446_000)
+    #expect(Timestamp("2026-11-23T14:14:06.5+05:30")?.milliseconds == 1_795_423_446_500)
+    #expect(Timestamp("2026-11-22T20:44:06-12:00")?.milliseconds == 1_795_423_446_000)
   }
 
   @Test(arguments: [
     "", "2026", "2026-11-23", "2026-13-23T08:44:06Z", "2026-11-23T25:44:06Z", "2026-11-23 08:44:06Z",
-    "2026-11-23T08:44:06", "2026-11-23T08:44:06.Zx", "2026-1a-23T08:44:06Z",
+    "2026-11-23T08:44:06", "2026-11-23T08:44:06.Zx", "2026-1a-23T08:44:06Z", "2026-11-23T08:44:06.Z",
+    "2026-11-23T08:44:06.1234567890Z", "2026-11-23T08:44:06+1:00", "2026-11-23T08:44:06+24:00",
+    "2026-11-23T08:44:06+01:00Z", "2026-11-23T08:44:06 01:00", "2026-11-23T08:44:06+0100",
   ])
   func `is not read from anything else`(text: String) {
     #expect(Timestamp(text) == nil)

@@ -127,6 +127,20 @@ protocol Session: AnyObject {
     _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError)
+  /// Calls `body` with the records of a dataset, or of the service for nil, in the order they were created, until it
+  /// returns false.
+  ///
+  /// - Parameters:
+  ///   - condition: records that don't match it may be left out; those that come are still to be asked.
+  ///   - position: where to begin: behind the record of that ``position(of:)``.
+  func scan(
+    _ dataset: String?, _ parts: RecordParts, matching condition: Condition, behind position: Int64,
+    _ body: (Record) throws(MaquetteError) -> Bool
+  ) throws(MaquetteError)
+  /// How many records of a dataset, or of the service for nil, match.
+  func count(of condition: Condition, in dataset: String?) throws(MaquetteError) -> Int
+  /// How many records match a query, and those of the page it asks for, with what it selects.
+  func page(_ query: Query, in dataset: String?) throws(MaquetteError) -> (total: Int, records: [Record])
   /// Where a record that ``scan`` gave stands among all, in this session and in later ones.
   func position(of record: Record) -> Int64
   func count(_ dataset: String?) throws(MaquetteError) -> Int

@@ -29,7 +29,7 @@ extension Dataset {
     let name = name
     let identifier = try Service.identifier(id)
     let record = try service.read { (session) throws(MaquetteError) in try session.record(identifier, .all) }
-    guard let record, record.dataset == name else { throw Service.missing(id) }
+    guard let record, isSame(record.dataset, name) else { throw Service.missing(id) }
     return record.document
   }
 
@@ -80,8 +80,14 @@ extension Dataset {
     try service.find(query, in: name)
   }
 
-  /// The different values of a field in the instances that match a query, the first seen first; all instances are looked
-  /// at, not a page.
+  /// What the query asks for: a page, or with `$distinct` the array of different values; see ``Service/answer(_:)``.
+  public func answer(_ query: Query) throws(MaquetteError) -> JSON { try service.answer(query, in: name) }
+
+  /// How many instances match the query, whatever page of them it asks for.
+  public func count(_ query: Query) throws(MaquetteError) -> Int { try service.count(query, in: name) }
+
+  /// The different values of a field in the instances that match, the first seen first; all instances are looked at. See
+  /// ``Service/distinct(_:_:)``.
   public func distinct(_ field: String, _ query: Query = Query()) throws(MaquetteError) -> [JSON] {
     try service.distinct(field, query, in: name)
   }

@@ -25,7 +25,7 @@ public struct DatasetChange: Sendable {
 
   /// What an event of the service means for one of its datasets; nil where it does not concern it.
   init?(_ event: ServiceEvent, of dataset: String) {
-    let isOurs = event.source.dataset == dataset
+    let isOurs = isSame(event.source.dataset, dataset)
     switch event.kind {
     case .cleared:
       guard isOurs else { return nil }

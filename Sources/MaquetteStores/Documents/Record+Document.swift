@@ -115,16 +115,14 @@ extension Record {
     case "name" where name != nil: name.map { .string($0) }
     case "x" where features != nil: features?.json
     case "y" where label != nil && prediction == nil: label?.json
-    default: fields[member] ?? prediction.flatMap { self.member(member, of: $0) }
+    default: fields.member(member) ?? prediction.flatMap { self.member(member, of: $0) }
     }
   }
 
   /// The document with the members named, and its id; all of it for nil.
   func document(selecting members: [String]?) -> JSONObject {
     guard let members else { return document }
-    let kept = Set(members.map { String($0.prefix { $0 != "." }) })
-    return JSONObject(
-      document.members.filter { $0.name == "id" || kept.contains($0.name) }.map { ($0.name, $0.value) })
+    return document.selecting(members)
   }
 
   /// What the label is called among text labels; nil where there is none.
@@ -134,5 +132,14 @@ extension Record {
     if case .text(let text) = label { return text }
     guard let value = self["y"], !value.isNull else { return nil }
     return value.description
+  }
+}
+
+extension JSONObject {
+  /// The members named, of a dotted name the first part, and the id.
+  func selecting(_ names: [String]) -> JSONObject {
+    let kept = Set(names.map { ExactText(FieldPath($0).root) })
+    return JSONObject(
+      members.filter { $0.name == "id" || kept.contains(ExactText($0.name)) }.map { ($0.name, $0.value) })
   }
 }

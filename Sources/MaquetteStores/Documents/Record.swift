@@ -49,7 +49,9 @@ struct RecordParts: OptionSet, Sendable {
   /// What the member of that name is read from.
   init(toRead member: String) {
     switch member {
-    case "id", "_id", "createdAt", "updatedAt", "datasetName", "name": self = []
+    case "id", "_id", "createdAt", "updatedAt": self = []
+    // These are always there where they are texts; anything else is among the fields.
+    case "datasetName", "name": self = .fields
     // Features or a label of another form than the columns hold are among the fields.
     case "x": self = [.features, .fields]
     case "y": self = [.label, .fields]

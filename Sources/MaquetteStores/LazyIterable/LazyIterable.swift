@@ -135,10 +135,7 @@ public struct LazyIterable<Element: Sendable>: Sendable {
 extension LazyIterable where Element == JSONObject {
   /// The documents with only the members named, and their ids.
   public func select(_ members: [String]) -> LazyIterable {
-    let kept = Set(members).union(["id"])
-    return map { (document) throws(MaquetteError) in
-      JSONObject(document.members.filter { kept.contains($0.name) }.map { ($0.name, $0.value) })
-    }
+    map { (document) throws(MaquetteError) in document.selecting(members) }
   }
 }
 

@@ -27,7 +27,7 @@ final class RecordReader {
   /// - Parameter query: its limit, where it has one, is not cut off as a page's is; what it selects is of no matter.
   init(_ service: Service, _ dataset: String?, _ query: Query) {
     self.service = service
-    self.dataset = dataset ?? query.condition.text(requiredOf: "datasetName")
+    self.dataset = dataset
     self.query = query
     toSkip = max(0, query.skip)
     left = query.limit.map { Int(clamping: $0.magnitude) } ?? .max
@@ -37,6 +37,7 @@ final class RecordReader {
   ///
   /// - Throws: ``MaquetteError/Code/notFound`` where everything was removed meanwhile; what reading meets.
   func next() throws(MaquetteError) -> Record? {
+    try query.requireDocuments()
     while true {
       if left == 0 { return nil }
       if let record = page.popFirst() {
@@ -56,13 +57,12 @@ final class RecordReader {
   }
 
   private func nextPage() throws(MaquetteError) -> [Record] {
-    if !query.sort.isEmpty || query.condition.text(requiredOf: "id") != nil { return try orderedPage() }
+    if !query.sort.isEmpty || query.condition.requiredID != nil { return try orderedPage() }
     let (query, dataset, position, ends) = (query, dataset, position, ends)
     let (records, last) = try service.read { (session) throws(MaquetteError) -> ([Record], Int64) in
       try ends.check(session, dataset)
       var page = PageBuilder()
-      try session.scan(dataset, .all, label: query.condition.requiredLabel, behind: position, skip: 0) {
-        record in
+      try session.scan(dataset, .all, matching: query.condition, behind: position) { record in
         if query.condition.matches(record) { page.add(record) }
         return !page.isFull
       }
@@ -88,7 +88,8 @@ final class RecordReader {
         var page = PageBuilder()
         var place = start
         while place < ids.count, !page.isFull {
-          if let record = try session.record(ids[place], .all), dataset == nil || record.dataset == dataset,
+          if let record = try session.record(ids[place], .all),
+            dataset == nil || isSame(record.dataset, dataset),
             query.condition.matches(record)
           {
             page.add(record)

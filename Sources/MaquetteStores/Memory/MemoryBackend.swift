@@ -12,13 +12,13 @@ final class MemoryBackend: Backend {
 
   func openService(_ name: String) throws(MaquetteError) {
     services.withLock { services in
-      guard !services.contains(where: { $0.name == name }) else { return }
+      guard !services.contains(where: { isSame($0.name, name) }) else { return }
       services.append((name, MemoryService()))
     }
   }
 
   private func service(_ name: String) throws(MaquetteError) -> MemoryService {
-    guard let service = services.withLock({ $0.first { $0.name == name }?.service }) else {
+    guard let service = services.withLock({ $0.first { isSame($0.name, name) }?.service }) else {
       throw MaquetteError(.notFound, "there is no service '\(name)'", name: name)
     }
     return service
@@ -89,7 +89,7 @@ final class MemoryContent {
   private var lastPosition: Int64 = 0
   var places: [DocumentID: Int] = [:]
   var folders: [DocumentID: [String]] = [:]
-  var tallies: [String: Tally] = [:]
+  var tallies: [ExactText: Tally] = [:]
   var version = StoreVersion()
   var predictionRun: PredictionRun?
 
@@ -134,7 +134,7 @@ final class MemoryContent {
   }
 
   func tally(_ record: Record, _ difference: Int) {
-    guard let dataset = record.dataset else { return }
+    guard let dataset = record.dataset.map(ExactText.init) else { return }
     tallies[dataset, default: Tally()].count += difference
     if let width = record.features?.width {
       tallies[dataset, default: Tally()].widths[width, default: 0] += difference

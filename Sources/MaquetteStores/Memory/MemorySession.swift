@@ -37,7 +37,9 @@ final class MemorySession: Session {
   ) throws(MaquetteError) {
     var toSkip = skip
     for place in content.place(after: position)..<content.records.count {
-      guard var record = content.records[place], dataset == nil || record.dataset == dataset else { continue }
+      guard var record = content.records[place], dataset == nil || isSame(record.dataset, dataset) else {
+        continue
+      }
       if toSkip > 0 {
         toSkip -= 1
         continue
@@ -49,12 +51,12 @@ final class MemorySession: Session {
 
   func count(_ dataset: String?) -> Int {
     guard let dataset else { return content.places.count }
-    return content.tallies[dataset]?.count ?? 0
+    return content.tallies[ExactText(dataset)]?.count ?? 0
   }
 
   func width(_ dataset: String, except id: DocumentID?) -> Int? {
-    guard var widths = content.tallies[dataset]?.widths else { return nil }
-    if let id, let record = record(id, .features), record.dataset == dataset,
+    guard var widths = content.tallies[ExactText(dataset)]?.widths else { return nil }
+    if let id, let record = record(id, .features), isSame(record.dataset, dataset),
       let width = record.features?.width
     {
       widths[width, default: 0] -= 1
@@ -64,7 +66,7 @@ final class MemorySession: Session {
 
   func newest(named name: String, _ parts: RecordParts) -> Record? {
     var newest: Record?
-    for case let record? in content.records where record.name == name {
+    for case let record? in content.records where isSame(record.name, name) {
       if newest.map({ $0.updatedAt < record.updatedAt }) ?? true { newest = record }
     }
     return newest
@@ -89,7 +91,7 @@ final class MemorySession: Session {
     var next = request
     var place = content.place(after: request.position)
     while place < content.records.count, builder.count < builder.capacity {
-      if let record = content.records[place], record.dataset == request.dataset {
+      if let record = content.records[place], isSame(record.dataset, request.dataset) {
         try builder.add(record)
         next.position = content.positions[place]
       }
@@ -119,13 +121,13 @@ final class MemorySession: Session {
   func clear(_ dataset: String) -> Int {
     var removed = 0
     for (place, record) in content.records.enumerated() {
-      guard let record, record.dataset == dataset else { continue }
+      guard let record, isSame(record.dataset, dataset) else { continue }
       content.places[record.id] = nil
       content.records[place] = nil
       backend.dropFiles(of: record.id, in: content)
       removed += 1
     }
-    content.tallies[dataset] = nil
+    content.tallies[ExactText(dataset)] = nil
     content.closeGaps()
     return removed
   }

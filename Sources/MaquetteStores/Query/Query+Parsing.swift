@@ -5,7 +5,7 @@ extension Query {
   /// Reads a query.
   ///
   /// - Throws: ``MaquetteError/Code/invalidArgument`` naming the parameter that is unknown or has a value it can't
-  ///   have; ``MaquetteError/Code/unsupported`` for `$distinct`, which has a method of its own.
+  ///   have.
   public init(_ json: JSON) throws(MaquetteError) {
     guard case .object(let object) = json else {
       throw MaquetteError(.invalidArgument, "a query must be an object, not \(json.kind)")
@@ -20,8 +20,8 @@ extension Query {
       case "$sort": sort = try Query.sortKeys(value)
       case "$select": select = try Query.names(value)
       case "$distinct":
-        throw MaquetteError(
-          .unsupported, "$distinct does not go with find: ask for the distinct values", name: name)
+        guard let field = value.string else { throw Query.bad(name, "the name of a field", value) }
+        distinct = field
       default: conditions.append(try Condition(name, value, depth: 1))
       }
     }
@@ -35,8 +35,11 @@ extension Query {
       name: name)
   }
 
+  /// A whole number, or a text of one: what came in an address is text.
   private static func whole(_ value: JSON, _ name: String) throws(MaquetteError) -> Int {
-    guard let number = value.integer else { throw bad(name, "a whole number", value) }
+    guard let number = value.integer ?? value.string.flatMap({ Int($0) }) else {
+      throw bad(name, "a whole number", value)
+    }
     return number
   }
 
@@ -54,9 +57,9 @@ extension Query {
     guard let object = value.object else { throw bad("$sort", "an object of fields, each 1 or -1", value) }
     var keys: [SortKey] = []
     for (field, direction) in object.members {
-      guard let direction = direction.integer, direction == 1 || direction == -1 else {
-        throw bad("$sort", "an object of fields, each 1 or -1", value)
-      }
+      guard let direction = direction.integer ?? direction.string.flatMap({ Int($0) }),
+        direction == 1 || direction == -1
+      else { throw bad("$sort", "an object of fields, each 1 or -1", value) }
       keys.append(SortKey(field, ascending: direction == 1))
     }
     return keys
@@ -106,7 +109,7 @@ extension Test {
   /// Reads what a field is to meet: a value, or operators.
   fileprivate init(_ value: JSON, depth: Int) throws(MaquetteError) {
     guard let object = value.object, object.names.contains(where: { $0.hasPrefix("$") }) else {
-      self = .equals(value)
+      self = .equals(Operand(value))
       return
     }
     guard depth <= 64 else {
@@ -115,13 +118,13 @@ extension Test {
     var tests: [Test] = []
     for (name, value) in object.members {
       switch name {
-      case "$ne": tests.append(.not(.equals(value)))
-      case "$in": tests.append(.isOneOf(try Self.list(name, value)))
-      case "$nin": tests.append(.not(.isOneOf(try Self.list(name, value))))
-      case "$lt": tests.append(.compares(value, [.before]))
-      case "$lte": tests.append(.compares(value, [.before, .same]))
-      case "$gt": tests.append(.compares(value, [.after]))
-      case "$gte": tests.append(.compares(value, [.after, .same]))
+      case "$ne": tests.append(.not(.equals(Operand(value))))
+      case "$in": tests.append(.isOneOf(Choices(try Self.list(name, value))))
+      case "$nin": tests.append(.not(.isOneOf(Choices(try Self.list(name, value)))))
+      case "$lt": tests.append(.compares(Operand(value), [.before]))
+      case "$lte": tests.append(.compares(Operand(value), [.before, .same]))
+      case "$gt": tests.append(.compares(Operand(value), [.after]))
+      case "$gte": tests.append(.compares(Operand(value), [.after, .same]))
       case "$not": tests.append(.not(try Test(value, depth: depth + 1)))
       case _ where name.hasPrefix("$"): throw Condition.unknown(name)
       default:

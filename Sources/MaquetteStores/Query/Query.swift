@@ -8,6 +8,10 @@ import MaquetteSystem
 /// compared with it, where an array also matches through one of its elements and null also matches a field that
 /// isn't there; given an object of operators (`$in`, `$nin`, `$lt`, `$lte`, `$gt`, `$gte`, `$ne`, `$not`), it must
 /// meet all of them. `$or` and `$and` take a list of queries, `$not` one.
+///
+/// `$lt` and its family compare within one type only. A string that is an ISO 8601 moment
+/// (`2026-01-01T00:00:00.000Z`, or with `+01:00` in the place of `Z`) is a date, and dates are compared as moments;
+/// other strings byte by byte.
 public struct Query: Sendable {
   /// Documents a page holds where the query does not say: 100.
   public static let defaultLimit = 100
@@ -23,6 +27,9 @@ public struct Query: Sendable {
   public var sort: [SortKey] = []
   /// The members to return; nil returns all. The id always comes along.
   public var select: [String]?
+
+  /// The field whose different values are wanted, instead of documents; see ``Service/answer(_:)``.
+  public var distinct: String?
 
   /// Whether all documents that match come at once, however many.
   package var isUnlimited = false
@@ -47,6 +54,14 @@ public struct Query: Sendable {
     if isUnlimited { return Int.max }
     guard let limit else { return Self.defaultLimit }
     return Int(min(limit.magnitude, UInt(Self.largestLimit)))
+  }
+
+  /// - Throws: ``MaquetteError/Code/unsupported`` where it asks for values.
+  func requireDocuments() throws(MaquetteError) {
+    guard distinct != nil else { return }
+    throw MaquetteError(
+      .unsupported, "a query with $distinct gives values, not documents: ask for its answer",
+      name: "$distinct")
   }
 
   /// What must be read of a record to tell whether it matches and where it belongs.

@@ -4,7 +4,7 @@ import MaquetteSystem
 /// The connection of a backend and what is remembered about its services.
 final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
   private var connection: SQLiteConnection?
-  private var tables: [String: SQLiteTable] = [:]
+  private var tables: [ExactText: SQLiteTable] = [:]
 
   /// Whether a commit is on the disk when it returns.
   private var isSynchronousFull = true
@@ -88,13 +88,13 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   }
 
   func find(_ service: String) throws(MaquetteError) -> SQLiteTable? {
-    if let table = tables[service] { return table }
+    if let table = tables[ExactText(service)] { return table }
     let found = try opened().rows(
       "SELECT tableName FROM maquette_services WHERE name = ?", .text(service)
     ) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
     guard let name = found.first else { return nil }
     let table = SQLiteTable(service: service, name: name)
-    tables[service] = table
+    tables[ExactText(service)] = table
     return table
   }
 

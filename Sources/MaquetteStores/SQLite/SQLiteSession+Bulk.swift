@@ -18,7 +18,7 @@ extension SQLiteSession {
       try insertion.run(values)
     }
     try note(rows.ids.count, in: rows.dataset)
-    table.tallies[rows.dataset, default: .init()].width = .some(rows.features.columns)
+    table.tallies[ExactText(rows.dataset), default: .init()].width = .some(rows.features.columns)
   }
 }
 

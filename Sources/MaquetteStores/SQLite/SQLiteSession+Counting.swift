@@ -9,12 +9,12 @@ extension SQLiteSession {
         try connection.integer("SELECT documents FROM maquette_services WHERE name = ?", .text(table.service))
           ?? 0)
     }
-    if let count = table.tallies[dataset]?.count { return count }
+    if let count = table.tallies[ExactText(dataset)]?.count { return count }
     let count = Int(
       try connection.integer(
         "SELECT instances FROM maquette_datasets WHERE service = ? AND name = ?", .text(table.service),
         .text(dataset)) ?? 0)
-    table.tallies[dataset, default: .init()].count = count
+    table.tallies[ExactText(dataset), default: .init()].count = count
     return count
   }
 
@@ -29,7 +29,9 @@ extension SQLiteSession {
       INSERT INTO maquette_datasets VALUES(?1, ?2, ?3)
       ON CONFLICT DO UPDATE SET instances = instances + excluded.instances
       """, .text(table.service), .text(dataset), .integer(Int64(difference)))
-    if let count = table.tallies[dataset]?.count { table.tallies[dataset]?.count = count + difference }
+    if let count = table.tallies[ExactText(dataset)]?.count {
+      table.tallies[ExactText(dataset)]?.count = count + difference
+    }
   }
 
   /// Counts anew: somebody may have changed the file by hand.
@@ -42,6 +44,6 @@ extension SQLiteSession {
       INSERT OR REPLACE INTO maquette_datasets
       SELECT ?1, ?2, count(*) FROM \(table.name) NOT INDEXED WHERE datasetName = ?2
       """, .text(table.service), .text(dataset))
-    table.tallies[dataset] = nil
+    table.tallies[ExactText(dataset)] = nil
   }
 }

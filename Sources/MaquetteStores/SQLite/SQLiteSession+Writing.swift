@@ -31,19 +31,19 @@ extension SQLiteSession {
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
       .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.shapeText),
       features(record), fields(record))
-    if old?.dataset != record.dataset {
+    if !isSame(old?.dataset, record.dataset) {
       try note(-1, in: old?.dataset)
       try note(1, in: record.dataset)
     }
     for dataset in [old?.dataset, record.dataset] {
-      if let dataset { table.tallies[dataset]?.width = nil }
+      if let dataset { table.tallies[ExactText(dataset)]?.width = nil }
     }
   }
 
   func delete(_ record: Record) throws(MaquetteError) {
     try connection.run("DELETE FROM \(table.name) WHERE id = ?", .text(record.id.text))
     try note(-1, in: record.dataset)
-    if let dataset = record.dataset { table.tallies[dataset]?.width = nil }
+    if let dataset = record.dataset { table.tallies[ExactText(dataset)]?.width = nil }
   }
 
   func clear(_ dataset: String) throws(MaquetteError) -> Int {
@@ -62,7 +62,7 @@ extension SQLiteSession {
       try connection.run("DELETE FROM \(table.name) WHERE datasetName = ?", .text(dataset))
     }
     try note(-count, in: dataset)
-    table.tallies[dataset] = .init(count: 0, width: .some(nil))
+    table.tallies[ExactText(dataset)] = .init(count: 0, width: .some(nil))
     return count
   }
 
@@ -88,7 +88,9 @@ extension SQLiteSession {
 
   /// Keeps the width that is remembered of a dataset, when a record with one came to a dataset without.
   private func widthChanged(_ dataset: String, to width: Int?) {
-    if let width, table.tallies[dataset]?.width == .some(nil) { table.tallies[dataset]?.width = .some(width) }
+    if let width, table.tallies[ExactText(dataset)]?.width == .some(nil) {
+      table.tallies[ExactText(dataset)]?.width = .some(width)
+    }
   }
 
   // MARK: Files

@@ -151,12 +151,12 @@ final class SQLiteSession: Session {
   }
 
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int? {
-    if id == nil, let width = table.tallies[dataset]?.width { return width }
+    if id == nil, let width = table.tallies[ExactText(dataset)]?.width { return width }
     let bytes = try connection.integer(
       "SELECT length(x) FROM \(table.name) NOT INDEXED WHERE datasetName = ?1 AND x IS NOT NULL AND id <> ?2 LIMIT 1",
       .text(dataset), .text(id?.text ?? ""))
     let width = bytes.map { Int($0 / 4) }
-    if id == nil { table.tallies[dataset, default: .init()].width = .some(width) }
+    if id == nil { table.tallies[ExactText(dataset), default: .init()].width = .some(width) }
     return width
   }
 }

@@ -5,7 +5,7 @@ final class SQLiteTable {
   let name: String
   var version = StoreVersion()
   /// By dataset; right for as long as nobody else writes.
-  var tallies: [String: Tally] = [:]
+  var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
 
