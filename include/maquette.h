@@ -23,7 +23,7 @@
  *
  * ## Rules that hold everywhere
  *
- * **Handles.** `maquette_store`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
+ * **Handles.** `maquette_store`, `maquette_service`, `maquette_cursor`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
  * `maquette_batch_prediction`, `maquette_predictions`, `maquette_confusion`, `maquette_history`, `maquette_tracking` and
  * `maquette_error` are never defined: a handle is a token, not an address. NULL, a destroyed handle or one of another
  * kind gives MAQUETTE_E_BAD_HANDLE, never a crash. What `create` and `open` give is yours: destroy it once. `destroy`
@@ -67,6 +67,8 @@ extern "C" {
 /** @name Objects
  *  Tokens for what the library holds; see "Handles" above. @{ */
 typedef struct maquette_store maquette_store;
+typedef struct maquette_service maquette_service;
+typedef struct maquette_cursor maquette_cursor;
 typedef struct maquette_dataset maquette_dataset;
 typedef struct maquette_model maquette_model;
 typedef struct maquette_stream maquette_stream;
@@ -300,6 +302,164 @@ maquette_status maquette_store_open(const char *location, maquette_store **store
  *  Threads: any. In a callback: yes. Since 0.1. */
 void maquette_store_destroy(maquette_store *store);
 
+/** The names of all services of a store: of its datasets, its models, and whatever else is kept in it.
+ *  @param store to look in.
+ *  @param[out] names a JSON array of strings, in the order the services were made; yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_store_services(const maquette_store *store, char **names, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Services: collections of JSON documents in a store
+ *
+ * Every document has an `id` of 24 hexadecimal digits, and the dates `createdAt` and `updatedAt`. Datasets, models and
+ * runs are documents, too: the dataset "digits" is the service "instances-digits". Every function below may also give
+ * E_IO, E_FULL or E_LOCKED from the store; nothing is half-written then.
+ *
+ * **Queries** are JSON objects; NULL is all documents. A field given a value must have it: an array also matches through
+ * one of its elements, null also a field that isn't there, and a dotted name leads into objects and arrays. A field given
+ * an object of operators (`$in`, `$nin`, `$lt`, `$lte`, `$gt`, `$gte`, `$ne`, `$not`) must meet all of them. `$or` and
+ * `$and` take a list of queries, `$not` one. Beside them stand `$limit` (a page holds 100 unless it says otherwise, 200 at
+ * the most), `$skip`, `$sort` ({"field": 1 or -1, …}) and `$select` (["field", …]; the id comes along). E.g.
+ * {"y": "left", "score": {"$gt": 0.5}, "$sort": {"createdAt": -1}, "$limit": 10}.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Opens the service of that name in a store; it is made where it isn't there.
+ *  @param store where it is; kept alive by the service.
+ *  @param name anything but "".
+ *  @param[out] service yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_open(maquette_store *store, const char *name, maquette_service **service,
+                                      maquette_error **error);
+
+/** Gives a service back; its documents stay in the store. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_service_destroy(maquette_service *service);
+
+/** The documents that match a query, a page of them.
+ *  @param service to look in.
+ *  @param query see above; NULL: all.
+ *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [document, …]}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_find(const maquette_service *service, const char *query, char **page,
+                                      maquette_error **error);
+
+/** One document by its id.
+ *  @param service to look in.
+ *  @param id of the document.
+ *  @param[out] document yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_get(const maquette_service *service, const char *id, char **document,
+                                     maquette_error **error);
+
+/** Stores a document, or many: all of them, or none.
+ *  @param service to store in.
+ *  @param documents a JSON object, or an array of them. An id is given to each that brings none, and the dates.
+ *  @param[out] stored what is kept: an object, or an array for an array; yours to free; may be NULL.
+ *  @param[out] error may be NULL. Of many, the message says which it is about, counted from 0.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE (an instance of another width than its
+ *          dataset has), E_NOT_FINITE, E_CONFLICT (there is a document of that id). Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_service_create(maquette_service *service, const char *documents, char **stored,
+                                        maquette_error **error);
+
+/** Puts a document in the place of another. The id and `createdAt` stay, `updatedAt` moves; files stay for which the new
+ *  `files` names one of them.
+ *  @param service to change.
+ *  @param id of the document.
+ *  @param query what the document that is there must match as well; NULL: anything. `$select` is for `stored`.
+ *  @param document a JSON object.
+ *  @param[out] stored what is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_update(maquette_service *service, const char *id, const char *query,
+                                        const char *document, char **stored, maquette_error **error);
+
+/** Changes members of a document, or of all that match: all of them, or none.
+ *
+ *  Members that are given take the place of those of their names, whole; the others stay, and so do the id and `createdAt`,
+ *  whatever is given. `updatedAt` moves.
+ *
+ *  @param service to change.
+ *  @param id of the document. NULL: all that match the query.
+ *  @param query what is changed must match; `$limit` and `$skip` are refused without an id. May be NULL if `id` is not:
+ *         `{}` is all documents.
+ *  @param changes a JSON object.
+ *  @param[out] patched what is kept: an object, or an array without an id; yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_patch(maquette_service *service, const char *id, const char *query,
+                                       const char *changes, char **patched, maquette_error **error);
+
+/** Removes a document, or all that match, with their files.
+ *  @param service to remove from.
+ *  @param id of the document. NULL: all that match the query.
+ *  @param query what is removed must match; `$limit` and `$skip` are refused without an id. May be NULL if `id` is not:
+ *         `{}` is all documents.
+ *  @param[out] removed what was there: an object, or an array without an id; yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_service_remove(maquette_service *service, const char *id, const char *query, char **removed,
+                                        maquette_error **error);
+
+/** How many documents match a query.
+ *  @param service to look in.
+ *  @param query see above; NULL: all.
+ *  @param[out] count of them; `$limit` and `$skip` don't matter.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_count(const maquette_service *service, const char *query, int64_t *count,
+                                       maquette_error **error);
+
+/** The different values of a field in the documents that match a query, the first seen first; not of a page.
+ *  @param service to look in.
+ *  @param field a name; dots lead into objects and arrays.
+ *  @param query see above; NULL: all.
+ *  @param[out] values a JSON array, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_distinct(const maquette_service *service, const char *field, const char *query,
+                                          char **values, maquette_error **error);
+
+/** Begins to read all documents that match a query, in blocks, however many there are.
+ *  @param service to read; kept alive by the cursor.
+ *  @param query see above; NULL: all. Without a `$limit` there is none here, and one is not cut off.
+ *  @param[out] cursor yours to destroy; it stands before the first.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_items(const maquette_service *service, const char *query, maquette_cursor **cursor,
+                                       maquette_error **error);
+
+/** What happens to the documents, after it is in the store: arrays of {"type": "created" | "updated" | "patched" |
+ *  "removed", "document": …}, one for each call that changed something. Or of {"type": "cleared", "document": {} or
+ *  {"datasetName": …}}: all documents of the service, or of that dataset, are gone.
+ *  @return a stream that holds no value; belongs to the service, like its handle. NULL if `service` is none. Threads: any.
+ *          In a callback: yes. Since 0.1. */
+maquette_stream *maquette_service_events(const maquette_service *service);
+
+/** The next documents.
+ *
+ *  No more than a block is in memory. Each is one consistent state; documents that come while a pass goes on are read at
+ *  its end (with a `$sort`: not), and one that goes before its turn is not read.
+ *
+ *  @param cursor to go on with.
+ *  @param[out] documents a JSON array of at least one document and at most 256, fewer where they are large; yours to free.
+ *              NULL behind the last document, and after a failure.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_FOUND (all was cleared meanwhile), E_IO. Threads: any, one at a time
+ *          for a cursor; another waits. In a callback: yes. Since 0.1. */
+maquette_status maquette_cursor_next(maquette_cursor *cursor, char **documents, maquette_error **error);
+
+/** Gives a cursor back, read to its end or not. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_cursor_destroy(maquette_cursor *cursor);
+
 /* ------------------------------------------------------------------------------------------------------------------
  * Datasets: labelled instances in a store
  *
@@ -341,11 +501,11 @@ maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquett
 maquette_status maquette_dataset_append_targets(maquette_dataset *dataset, const maquette_matrix *features,
                                                 const maquette_matrix *targets, maquette_error **error);
 
-/** Adds one instance.
+/** Adds an instance, or many: all of them, or none.
  *  @param dataset to add to.
- *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}; id and dates are given to it.
- *  @param[out] stored the document as it is kept, yours to free; may be NULL.
- *  @param[out] error may be NULL.
+ *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}, or an array of them; id and dates are given to each.
+ *  @param[out] stored the document as it is kept, or an array for an array; yours to free; may be NULL.
+ *  @param[out] error may be NULL. Of many, the message says which it is about, counted from 0.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE, E_CONFLICT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_create(maquette_dataset *dataset, const char *instance, char **stored,
@@ -360,6 +520,38 @@ maquette_status maquette_dataset_create(maquette_dataset *dataset, const char *i
 maquette_status maquette_dataset_get(const maquette_dataset *dataset, const char *id, char **instance,
                                      maquette_error **error);
 
+/** Puts an instance in the place of another; see maquette_service_update().
+ *  @param dataset to change.
+ *  @param id of the instance.
+ *  @param instance a JSON object.
+ *  @param[out] stored the document as it is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_update(maquette_dataset *dataset, const char *id, const char *instance, char **stored,
+                                        maquette_error **error);
+
+/** Changes members of an instance; see maquette_service_patch(). It stays in the dataset.
+ *  @param dataset to change.
+ *  @param id of the instance.
+ *  @param changes a JSON object.
+ *  @param[out] patched the document as it is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_dataset_update(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_patch(maquette_dataset *dataset, const char *id, const char *changes, char **patched,
+                                       maquette_error **error);
+
+/** Changes members of all instances that match a query: all of them, or none.
+ *  @param dataset to change.
+ *  @param query see "Services"; `{}` is all. `$limit` and `$skip` are refused.
+ *  @param changes a JSON object.
+ *  @param[out] patched an array of the documents as they are kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_patch_matching(maquette_dataset *dataset, const char *query, const char *changes,
+                                                char **patched, maquette_error **error);
+
 /** Removes one instance.
  *  @param dataset to remove it from.
  *  @param id of the instance.
@@ -369,10 +561,18 @@ maquette_status maquette_dataset_get(const maquette_dataset *dataset, const char
 maquette_status maquette_dataset_remove(maquette_dataset *dataset, const char *id, char **removed,
                                         maquette_error **error);
 
+/** Removes all instances that match a query, in one transaction.
+ *  @param dataset to remove from.
+ *  @param query see "Services"; `{}` is all, for which maquette_dataset_clear() is faster. `$limit` and `$skip` are refused.
+ *  @param[out] removed an array of the documents as they were, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_remove_matching(maquette_dataset *dataset, const char *query, char **removed,
+                                                 maquette_error **error);
+
 /** The instances that match a query, a page of them.
  *  @param dataset to look in.
- *  @param query a JSON object: fields and the values they must have, `$limit` (100 unless given, 200 at the most),
- *         `$skip`, `$sort` ({"field": 1 or -1}), `$select` (["field", …]); e.g. {"y": "left", "$limit": 10}. NULL: all.
+ *  @param query see "Services", e.g. {"y": "left", "$limit": 10}. NULL: all.
  *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [instance, …]}, yours to free.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
@@ -386,6 +586,24 @@ maquette_status maquette_dataset_find(const maquette_dataset *dataset, const cha
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_count(const maquette_dataset *dataset, int64_t *count, maquette_error **error);
+
+/** How many instances match a query.
+ *  @param dataset to look in.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] count of them; `$limit` and `$skip` don't matter.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_count_matching(const maquette_dataset *dataset, const char *query, int64_t *count,
+                                                maquette_error **error);
+
+/** Begins to read all instances that match a query, in blocks, however many there are; see maquette_service_items().
+ *  @param dataset to read; kept alive by the cursor.
+ *  @param query see "Services"; NULL: all. Without a `$limit` there is none here, and one is not cut off.
+ *  @param[out] cursor yours to destroy; see maquette_cursor_next().
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_items(const maquette_dataset *dataset, const char *query, maquette_cursor **cursor,
+                                       maquette_error **error);
 
 /** Removes all instances.
  *  @param dataset to clear.
@@ -401,6 +619,16 @@ maquette_status maquette_dataset_clear(maquette_dataset *dataset, maquette_error
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_distinct(const maquette_dataset *dataset, const char *field, char **values,
                                           maquette_error **error);
+
+/** The different values of a field in the instances that match a query, the first seen first; not of a page.
+ *  @param dataset to look in.
+ *  @param field a name; dots lead into objects and arrays.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] values a JSON array, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_distinct_matching(const maquette_dataset *dataset, const char *field,
+                                                   const char *query, char **values, maquette_error **error);
 
 /** The shape of the matrix that the instances' features make; 0 × 0 without instances.
  *  @param dataset to measure. Its features are gathered once and kept until the dataset changes.

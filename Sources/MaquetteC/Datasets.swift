@@ -83,9 +83,10 @@ public func maquette_dataset_create(
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
     let dataset = try datasets[dataset].dataset
-    _ = try required(instance, "instance")
-    let document = try dataset.create(try object(instance, "instance"))
-    if let stored { stored.pointee = try owned(.object(document)) }
+    switch try oneOrMany(instance, "instance") {
+    case .one(let document): try give(.object(try dataset.create(document)), to: stored)
+    case .many(let documents): try give(array(try dataset.create(documents)), to: stored)
+    }
   }
 }
 

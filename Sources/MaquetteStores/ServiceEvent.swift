@@ -27,6 +27,15 @@ public struct ServiceEvent: Sendable {
   /// events nobody looks at.
   public var document: JSONObject { source.document(Int(row)) }
 
+  /// The document as the store keeps it; nil where it can't be told.
+  var record: Record? {
+    switch source.content {
+    case .record(let record): record
+    case .rows(let rows): rows.record(Int(row))
+    case .predictions, .cleared: nil
+    }
+  }
+
   /// The number of the transaction it happened in, among those of this store on the service.
   package var transaction: UInt64 { source.transaction }
 

@@ -71,7 +71,7 @@ public final class TrainingHistory: Sendable {
       for event in event.value {
         switch event.kind {
         case .created: changes.set(Change(.created, Change.summary(event.document)))
-        case .updated: changes.set(Change(.updated, Change.summary(event.document)))
+        case .updated, .patched: changes.set(Change(.updated, Change.summary(event.document)))
         case .removed: changes.set(Change(.removed, Change.summary(event.document)))
         case .cleared: break
         }

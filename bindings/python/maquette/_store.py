@@ -6,6 +6,7 @@ import os
 from ctypes import byref, c_void_p
 from typing import TYPE_CHECKING
 
+from ._documents import fetch
 from ._errors import call
 from ._handles import Owner
 from ._library import library
@@ -14,6 +15,7 @@ from ._text import utf8
 if TYPE_CHECKING:
     from ._batch import BatchPrediction
     from ._dataset import Dataset
+    from ._service import Service
 
 
 class Store(Owner):
@@ -37,6 +39,17 @@ class Store(Owner):
         from ._dataset import Dataset
 
         return Dataset(self, name)
+
+    def service(self, name: str) -> Service:
+        """The documents of that name; it is made where it isn't there."""
+        from ._service import Service
+
+        return Service(self, name)
+
+    def services(self) -> list[str]:
+        """The names of all services, in the order they were made: of datasets, models, and whatever else is kept."""
+        names: list[str] = fetch(self, library.maquette_store_services)
+        return names
 
     def batch_prediction(self, name: str) -> BatchPrediction:
         """The batch prediction of that name; it is made with its first record."""

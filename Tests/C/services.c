@@ -1,0 +1,364 @@
+/* Services: documents created, found, changed and removed, one or many, and read through in bounded memory. */
+#include "support.h"
+
+#include <sys/resource.h>
+
+static maquette_service *service_of(maquette_store *store, const char *name) {
+  maquette_service *service = NULL;
+  OK(maquette_service_open(store, name, &service, &error));
+  return service;
+}
+
+/* How often a word comes in a text. */
+static int times(const char *text, const char *word) {
+  int count = 0;
+  for (const char *place = text; (place = strstr(place, word)); place += strlen(word)) count++;
+  return count;
+}
+
+static void id_in(const char *document, char id[32]) {
+  const char *place = strstr(document, "\"id\":\"");
+  REQUIRE(place && sscanf(place, "\"id\":\"%24[0-9a-f]\"", id) == 1, "%s", document);
+}
+
+static int64_t matching(maquette_service *service, const char *query) {
+  int64_t count = -1;
+  OK(maquette_service_count(service, query, &count, &error));
+  return count;
+}
+
+/* What a call gave: contains all the words. */
+static void has(char *text, const char *one, const char *two) {
+  CHECK(strstr(text, one) && strstr(text, two), "no %s or %s in %s", one, two, text);
+  maquette_string_free(text);
+}
+
+static const char *const kinds[] = {"memory:", "sqlite"};
+
+static maquette_store *store_number(size_t i) { return store_of(i ? location_of(path_of("services.db")) : kinds[0]); }
+
+TEST(verbs, "Documents are created, found, updated, patched and removed, one and many") {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_store *store = store_number(i);
+    maquette_service *service = service_of(store, "notes");
+    char *text, id[32];
+    OK(maquette_service_create(service, "{\"v\": 1, \"tags\": [\"a\", \"b\"]}", &text, &error));
+    CHECK(text[0] == '{');
+    id_in(text, id);
+    has(text, "\"v\":1", "\"createdAt\":\"20");
+    OK(maquette_service_create(service, "[{\"v\": 2}, {\"v\": 3, \"tags\": [\"b\"]}]", &text, &error));
+    CHECK(text[0] == '[' && times(text, "\"id\":") == 2, "%s", text);
+    maquette_string_free(text);
+    OK(maquette_service_create(service, "[]", &text, &error));
+    CHECK(!strcmp(text, "[]"));
+    maquette_string_free(text);
+    OK(maquette_service_create(service, "{\"v\": 4}", NULL, &error));
+    CHECK(matching(service, NULL) == 4 && matching(service, "{}") == 4);
+    CHECK(matching(service, "{\"tags\": \"b\", \"$limit\": 1}") == 2);
+
+    OK(maquette_service_find(service, "{\"v\": {\"$gt\": 1}, \"$sort\": {\"v\": -1}, \"$limit\": 2}", &text, &error));
+    CHECK(strstr(text, "\"v\":4") < strstr(text, "\"v\":3"), "%s", text);
+    has(text, "\"total\":3", "\"limit\":2");
+    OK(maquette_service_get(service, id, &text, &error));
+    has(text, id, "\"v\":1");
+    OK(maquette_service_distinct(service, "tags", "{\"v\": {\"$lt\": 3}}", &text, &error));
+    maquette_string_free(text);
+    OK(maquette_service_distinct(service, "v", NULL, &text, &error));
+    CHECK(!strcmp(text, "[1,2,3,4]"), "%s", text);
+    maquette_string_free(text);
+
+    OK(maquette_service_update(service, id, NULL, "{\"v\": 10}", &text, &error));
+    CHECK(!strstr(text, "tags"));
+    has(text, id, "\"v\":10");
+    OK(maquette_service_patch(service, id, NULL, "{\"w\": [true, null]}", &text, &error));
+    has(text, "\"v\":10", "\"w\":[true,null]");
+    OK(maquette_service_patch(service, NULL, "{\"v\": {\"$lt\": 5}}", "{\"small\": true}", &text, &error));
+    CHECK(text[0] == '[' && times(text, "\"small\":true") == 3, "%s", text);
+    maquette_string_free(text);
+    OK(maquette_service_patch(service, NULL, "{\"v\": 77}", "{\"small\": true}", &text, &error));
+    CHECK(!strcmp(text, "[]"));
+    maquette_string_free(text);
+
+    OK(maquette_service_remove(service, NULL, "{\"v\": {\"$in\": [2, 3]}}", &text, &error));
+    CHECK(text[0] == '[' && times(text, "\"id\":") == 2, "%s", text);
+    maquette_string_free(text);
+    OK(maquette_service_remove(service, id, "{\"$select\": [\"v\"]}", &text, &error));
+    CHECK(text[0] == '{' && !strstr(text, "updatedAt"));
+    has(text, id, "\"v\":10");
+    OK(maquette_service_remove(service, NULL, "{}", NULL, &error));
+    CHECK(matching(service, NULL) == 0);
+
+    OK(maquette_store_services(store, &text, &error));
+    CHECK(!strcmp(text, "[\"notes\"]"), "%s", text);
+    maquette_string_free(text);
+    maquette_store_destroy(store); /* the service keeps it */
+    OK(maquette_service_create(service, "{}", NULL, &error));
+    maquette_service_destroy(service);
+  }
+}
+
+TEST(refused, "What can't be is refused, and nothing of it is stored") {
+  maquette_store *store = store_of("memory:");
+  maquette_service *service = service_of(store, "notes"), *none = NULL;
+  char *text = NULL, id[32];
+  OK(maquette_service_create(service, "{\"id\": \"0123456789abcdef01234567\", \"v\": 1}", NULL, &error));
+  strcpy(id, "0123456789abcdef01234567");
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "name", maquette_service_open(store, "", &none, &error));
+  CHECK(none == NULL);
+  FAILS(MAQUETTE_E_CONFLICT, id, maquette_service_create(service, "{\"id\": \"0123456789abcdef01234567\"}", &text, &error));
+  FAILS(MAQUETTE_E_CONFLICT, "document 1 of 2",
+        maquette_service_create(service, "[{}, {\"id\": \"0123456789abcdef01234567\"}]", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "documents[1] is a number", maquette_service_create(service, "[{}, 7]", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "a string", maquette_service_create(service, "\"x\"", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "documents", maquette_service_create(service, "[{}", &text, &error));
+  FAILS(MAQUETTE_E_BAD_UTF8, "documents", maquette_service_create(service, "{\"a\": \"\xff\"}", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "changes", maquette_service_patch(service, id, NULL, "[{}]", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "document", maquette_service_update(service, id, NULL, "[{}]", &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "query", maquette_service_remove(service, NULL, NULL, &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "query", maquette_service_patch(service, NULL, NULL, "{}", &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "id", maquette_service_update(service, NULL, "{}", "{}", &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "$limit", maquette_service_remove(service, NULL, "{\"$limit\": 1}", &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "$nope", maquette_service_remove(service, NULL, "{\"$nope\": 1}", &text, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, "q", maquette_service_remove(service, "q", NULL, &text, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, id, maquette_service_remove(service, id, "{\"v\": 2}", &text, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, id, maquette_service_patch(service, id, "{\"v\": 2}", "{}", &text, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, id, maquette_service_update(service, id, "{\"v\": 2}", "{}", &text, &error));
+  CHECK(text == NULL && matching(service, NULL) == 1 && matching(service, "{\"v\": 1}") == 1);
+  maquette_service_destroy(service), maquette_store_destroy(store);
+}
+
+TEST(events, "Everybody who asked for the service is told what happened, a batch for each call") {
+  maquette_store *store = store_of("memory:");
+  maquette_service *service = service_of(store, "notes"), *other = service_of(store, "notes");
+  maquette_subscription *events;
+  OK(maquette_stream_subscribe(maquette_service_events(other), NULL, NULL, NULL, &events, &error));
+  CHECK(maquette_service_events(other) == maquette_service_events(other));
+  OK(maquette_service_create(service, "[{\"v\": 1}, {\"v\": 2}]", NULL, &error));
+  OK(maquette_service_patch(service, NULL, "{}", "{\"w\": 1}", NULL, &error));
+  OK(maquette_service_remove(service, NULL, "{\"v\": 1}", NULL, &error));
+  const struct {
+    const char *type;
+    int count;
+  } expected[] = {{"\"type\":\"created\"", 2}, {"\"type\":\"patched\"", 2}, {"\"type\":\"removed\"", 1}};
+  for (size_t i = 0; i < COUNT(expected); i++) {
+    maquette_event event = {.struct_size = sizeof event};
+    OK(maquette_subscription_next(events, 5000, &event, &error));
+    CHECK(times(event.json, expected[i].type) == expected[i].count && event.json[0] == '[', "%s", event.json);
+  }
+  char *text;
+  FAILS(MAQUETTE_E_NOT_HELD, "no value", maquette_stream_value(maquette_service_events(other), &text, &error));
+  maquette_stream *stream = maquette_service_events(other);
+  maquette_service_destroy(other);
+  CHECK(maquette_stream_value(stream, &text, NULL) == MAQUETTE_E_BAD_HANDLE);
+  CHECK(maquette_service_events(other) == NULL);
+  maquette_subscription_destroy(events);
+  maquette_service_destroy(service), maquette_store_destroy(store);
+}
+
+/* Kilobytes of memory this process has ever used at once. */
+static long peak(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
+}
+
+TEST(cursor, "A cursor gives all documents once, in blocks, in bounded memory") {
+  maquette_store *store = store_of(location_of(path_of("cursor.db")));
+  maquette_dataset *dataset = dataset_of(store, "d", NULL);
+  enum { ROWS = 20000, WIDTH = 256 };
+  rows block = rows_of(ROWS / 10, WIDTH);
+  for (int i = 0; i < 10; i++) OK(maquette_dataset_append(dataset, &block.matrix, block.y, &error));
+  maquette_cursor *cursor;
+  OK(maquette_dataset_items(dataset, NULL, &cursor, &error));
+  char *documents;
+  int count = 0;
+  long before = 0;
+  for (;;) {
+    OK(maquette_cursor_next(cursor, &documents, &error));
+    if (!documents) break;
+    int here = times(documents, "\"id\":");
+    CHECK(here >= 1 && here <= 256 && documents[0] == '[');
+    CHECK(strlen(documents) < 2000000);
+    count += here;
+    maquette_string_free(documents);
+    if (!before) before = peak();
+  }
+  CHECK(count == ROWS, "%d", count);
+  /* The documents are 60 MB of text, the matrix is 20 MB. */
+  CHECK(peak() - before < 12000, "%ld KB more", peak() - before);
+  OK(maquette_cursor_next(cursor, &documents, &error));
+  CHECK(documents == NULL);
+  maquette_cursor_destroy(cursor);
+
+  maquette_service *service = service_of(store, "instances-d");
+  OK(maquette_service_items(service, "{\"y\": \"left\", \"$select\": [\"y\"], \"$limit\": 300, \"$skip\": 10}", &cursor, &error));
+  maquette_service_destroy(service), maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+  count = 0;
+  for (;;) {
+    OK(maquette_cursor_next(cursor, &documents, &error));
+    if (!documents) break;
+    CHECK(!strstr(documents, "\"x\":") && times(documents, "\"y\":\"left\"") == times(documents, "\"id\":"));
+    count += times(documents, "\"id\":");
+    maquette_string_free(documents);
+  }
+  CHECK(count == 300, "%d", count);
+  maquette_cursor_destroy(cursor);
+  FAILS(MAQUETTE_E_BAD_HANDLE, "cursor", maquette_cursor_next(cursor, &documents, &error));
+  rows_free(block);
+}
+
+TEST(datasets, "A dataset does what its service does, and its instances stay its own") {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_store *store = store_number(i);
+    maquette_dataset *dataset = dataset_of(store, "d", NULL), *other = dataset_of(store, "D", NULL);
+    char *text, id[32];
+    OK(maquette_dataset_create(dataset, "[{\"x\": [1, 2], \"y\": \"a\"}, {\"x\": [3, 4], \"y\": \"b\"}]", &text, &error));
+    id_in(text, id);
+    CHECK(times(text, "\"datasetName\":\"d\"") == 2);
+    maquette_string_free(text);
+    FAILS(MAQUETTE_E_BAD_SHAPE, "features", maquette_dataset_create(dataset, "[{\"x\": [1]}, {\"x\": [2]}]", NULL, &error));
+    OK(maquette_dataset_create(other, "{\"x\": [1], \"y\": \"a\"}", NULL, &error));
+    int64_t count;
+    OK(maquette_dataset_count_matching(dataset, "{\"y\": \"a\"}", &count, &error));
+    CHECK(count == 1);
+    OK(maquette_dataset_count_matching(dataset, NULL, &count, &error));
+    CHECK(count == 2);
+    OK(maquette_dataset_patch(dataset, id, "{\"y\": \"c\", \"datasetName\": \"D\"}", &text, &error));
+    has(text, "\"y\":\"c\"", "\"datasetName\":\"d\"");
+    OK(maquette_dataset_update(dataset, id, "{\"x\": [5, 6]}", &text, &error));
+    CHECK(!strstr(text, "\"y\""));
+    has(text, id, "\"x\":[5,6]");
+    FAILS(MAQUETTE_E_NOT_FOUND, id, maquette_dataset_patch(other, id, "{}", &text, &error));
+    FAILS(MAQUETTE_E_NOT_FOUND, id, maquette_dataset_update(other, id, "{}", &text, &error));
+    OK(maquette_dataset_patch_matching(dataset, "{}", "{\"y\": \"z\"}", &text, &error));
+    CHECK(times(text, "\"y\":\"z\"") == 2);
+    maquette_string_free(text);
+    OK(maquette_dataset_distinct_matching(dataset, "x", "{\"x\": 5}", &text, &error));
+    CHECK(strstr(text, "5") != NULL, "%s", text);
+    maquette_string_free(text);
+    OK(maquette_dataset_remove_matching(dataset, "{\"y\": \"z\"}", &text, &error));
+    CHECK(times(text, "\"id\":") == 2);
+    maquette_string_free(text);
+    CHECK(count_of(dataset) == 0 && count_of(other) == 1);
+    maquette_dataset_destroy(dataset), maquette_dataset_destroy(other), maquette_store_destroy(store);
+  }
+}
+
+/* ---- Every function, with NULL and handles that are none in each position ---- */
+
+typedef struct given {
+  maquette_store *store;
+  maquette_service *service;
+  maquette_dataset *dataset;
+  maquette_cursor *cursor;
+  char id[32];
+  struct {
+    void *handle;
+    char *text;
+    int64_t number;
+  } out;
+  int bad;
+  void *replacement;
+} given;
+
+#define P(n, pointer) (g->bad == (n) ? NULL : (pointer))
+#define H(n, handle) (g->bad == (n) ? g->replacement : (handle))
+
+#define FUNCTIONS(X)                                                                                                   \
+  X(store_services, "HI", (H(0, g->store), P(1, &g->out.text), e))                                                     \
+  X(service_open, "HII", (H(0, g->store), P(1, "notes"), P(2, (maquette_service **)&g->out.handle), e))                \
+  X(service_find, "H-I", (H(0, g->service), P(1, "{}"), P(2, &g->out.text), e))                                        \
+  X(service_get, "HII", (H(0, g->service), P(1, g->id), P(2, &g->out.text), e))                                        \
+  X(service_create, "HI-", (H(0, g->service), P(1, "{\"v\": 1}"), P(2, &g->out.text), e))                              \
+  X(service_update, "HI-I-", (H(0, g->service), P(1, g->id), P(2, "{}"), P(3, "{}"), P(4, &g->out.text), e))           \
+  X(service_patch, "H--I-", (H(0, g->service), P(1, g->id), P(2, "{}"), P(3, "{}"), P(4, &g->out.text), e))            \
+  X(service_remove, "H-I-", (H(0, g->service), P(1, NULL), P(2, "{\"v\": 77}"), P(3, &g->out.text), e))                \
+  X(service_count, "H-I", (H(0, g->service), P(1, "{}"), P(2, &g->out.number), e))                                     \
+  X(service_distinct, "HI-I", (H(0, g->service), P(1, "v"), P(2, "{}"), P(3, &g->out.text), e))                        \
+  X(service_items, "H-I", (H(0, g->service), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                 \
+  X(cursor_next, "HI", (H(0, g->cursor), P(1, &g->out.text), e))                                                       \
+  X(dataset_update, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                        \
+  X(dataset_patch, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                         \
+  X(dataset_patch_matching, "HII-", (H(0, g->dataset), P(1, "{}"), P(2, "{}"), P(3, &g->out.text), e))                 \
+  X(dataset_remove_matching, "HI-", (H(0, g->dataset), P(1, "{\"v\": 77}"), P(2, &g->out.text), e))                    \
+  X(dataset_count_matching, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, &g->out.number), e))                            \
+  X(dataset_distinct_matching, "HI-I", (H(0, g->dataset), P(1, "y"), P(2, "{}"), P(3, &g->out.text), e))               \
+  X(dataset_items, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))
+
+#define DEFINE(name, positions, arguments) \
+  static maquette_status call_##name(given *g, maquette_error **e) { return maquette_##name arguments; }
+FUNCTIONS(DEFINE)
+
+static const struct {
+  const char *name, *positions;
+  maquette_status (*call)(given *g, maquette_error **e);
+} functions[] = {
+#define ROW(name, positions, arguments) {#name, positions, call_##name},
+    FUNCTIONS(ROW)};
+
+static void run(given *g, size_t i, maquette_status expected) {
+  memset(&g->out, 0xA5, sizeof g->out);
+  char before[sizeof g->out];
+  memcpy(before, &g->out, sizeof before);
+  maquette_error *failure = NULL;
+  maquette_status status = functions[i].call(g, &failure);
+  CHECK(status == expected, "%s, argument %d bad: %s instead of %s", functions[i].name, g->bad,
+        maquette_status_name(status), maquette_status_name(expected));
+  if (status != MAQUETTE_OK) {
+    CHECK(maquette_error_status(failure) == status && strlen(maquette_error_message(failure)) > 10);
+    CHECK(status != MAQUETTE_E_INVALID_ARGUMENT || *maquette_error_name(failure), "%s", functions[i].name);
+    CHECK(!memcmp(before, &g->out, sizeof before), "%s wrote an output", functions[i].name);
+    maquette_error_destroy(failure);
+    CHECK(functions[i].call(g, NULL) == expected);
+    return;
+  }
+  char *untouched;
+  memset(&untouched, 0xA5, sizeof untouched);
+  if (g->out.text != untouched) maquette_string_free(g->out.text);
+  if (g->out.handle != untouched) maquette_service_destroy(g->out.handle), maquette_cursor_destroy(g->out.handle);
+}
+
+TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywhere") {
+  given g = {.bad = -1, .store = store_of("memory:")};
+  g.service = service_of(g.store, "instances-d");
+  g.dataset = dataset_of(g.store, "d", NULL);
+  char *text;
+  OK(maquette_dataset_create(g.dataset, "{\"x\": [1, 2], \"y\": \"a\"}", &text, &error));
+  id_in(text, g.id);
+  maquette_string_free(text);
+  OK(maquette_service_items(g.service, NULL, &g.cursor, &error));
+  maquette_service *gone = service_of(g.store, "gone");
+  maquette_cursor *over;
+  OK(maquette_service_items(gone, NULL, &over, &error));
+  maquette_service_destroy(gone), maquette_cursor_destroy(over);
+  maquette_service_destroy(gone), maquette_cursor_destroy(over);
+  maquette_service_destroy(NULL), maquette_cursor_destroy(NULL);
+  maquette_service_destroy((void *)g.dataset), maquette_cursor_destroy((void *)g.service);
+  int mine = 0;
+  void *handles[] = {NULL, gone, over, g.store, g.service, g.dataset, g.cursor, &mine, (void *)3, (void *)~0ul};
+  for (size_t i = 0; i < COUNT(functions); i++) {
+    g.bad = -1;
+    run(&g, i, MAQUETTE_OK);
+    for (g.bad = 0; functions[i].positions[g.bad]; g.bad++) {
+      char meaning = functions[i].positions[g.bad];
+      if (meaning != 'H') {
+        run(&g, i, meaning == 'I' ? MAQUETTE_E_INVALID_ARGUMENT : MAQUETTE_OK);
+        continue;
+      }
+      for (size_t h = 0; h < COUNT(handles); h++) {
+        const char *name = functions[i].name;
+        void *right = !strncmp(name, "dataset", 7) ? (void *)g.dataset : !strncmp(name, "cursor", 6) ? (void *)g.cursor
+                      : !strcmp(name, "store_services") || !strcmp(name, "service_open") ? (void *)g.store : (void *)g.service;
+        if (handles[h] == right) continue;
+        g.replacement = handles[h];
+        run(&g, i, MAQUETTE_E_BAD_HANDLE);
+      }
+    }
+  }
+  for (size_t h = 0; h < COUNT(handles); h++)
+    if (handles[h] != g.service) CHECK(maquette_service_events(handles[h]) == NULL);
+  maquette_cursor_destroy(g.cursor), maquette_service_destroy(g.service);
+  maquette_dataset_destroy(g.dataset), maquette_store_destroy(g.store);
+}
+
+int main(int count, char **words) { return test_main(count, words); }
