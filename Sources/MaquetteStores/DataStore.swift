@@ -57,6 +57,11 @@ public final class DataStore: Sendable {
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
   package func execute(_ sql: String) throws(MaquetteError) { try (backend as? SQLiteBackend)?.execute(sql) }
 
+  /// The whole number that a query of one row gives, for tests; nil for a store in memory.
+  package func number(_ sql: String) throws(MaquetteError) -> Int64? {
+    try (backend as? SQLiteBackend)?.number(sql)
+  }
+
   /// A setting of the store's connection, for tests; nil for a store in memory.
   package func pragma(_ name: String) throws(MaquetteError) -> Int64? {
     try (backend as? SQLiteBackend)?.pragma(name)

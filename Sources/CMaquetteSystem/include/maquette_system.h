@@ -32,6 +32,15 @@ int maquette_system_curl_get_text(void *getinfo, void *handle, int info, const c
  * error, whatever the host does with the signal. */
 int maquette_system_curl_perform(void *perform, void *handle);
 
+/* A new inotify descriptor, close-on-exec and non-blocking, or -errno. */
+int maquette_system_inotify(void);
+
+/* Makes it readable when the file is written to. Returns 0 or -errno. */
+int maquette_system_inotify_add(int descriptor, const char *path);
+
+/* Makes it not readable, and tells whether it was. */
+_Bool maquette_system_inotify_take(int descriptor);
+
 /* Whether this process was forked from one that had loaded the library. */
 _Bool maquette_system_is_forked(void);
 
@@ -39,6 +48,16 @@ _Bool maquette_system_is_forked(void);
  * first used asks every time whether it was. */
 enum { MAQUETTE_HANDLE_CHUNKS = 4096 };
 void *maquette_system_handle_chunks(void);
+
+/* A SHA-256 checksum of bytes that come in pieces. */
+typedef struct maquette_system_sha256 {
+  uint64_t length;
+  uint32_t state[8];
+  uint8_t block[64];
+} maquette_system_sha256;
+void maquette_system_sha256_start(maquette_system_sha256 *hash);
+void maquette_system_sha256_add(maquette_system_sha256 *hash, const void *bytes, size_t count);
+void maquette_system_sha256_finish(maquette_system_sha256 *hash, uint8_t digest[32]);
 
 /* The commit the library was built from, "unknown" outside of `make`, and the C compiler. Static. */
 const char *maquette_system_commit(void);

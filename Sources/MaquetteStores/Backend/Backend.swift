@@ -3,7 +3,7 @@ import MaquetteKernels
 import MaquetteSystem
 
 /// Where a store keeps its services.
-protocol Backend: Sendable {
+protocol Backend: AnyObject, Sendable {
   /// The names of all services, in the order they were made.
   func serviceNames() throws(MaquetteError) -> [String]
 
@@ -39,6 +39,23 @@ protocol Backend: Sendable {
   ///
   /// - Parameter path: as the document's `files` gives it. For a store of our own that is `<folder>/<name>`.
   func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]?
+
+  // MARK: What others do
+
+  /// Tells from now on what others do to a service: everything that is written after this has returned, in order, each
+  /// once; not what this store does itself. One receiver for each service.
+  ///
+  /// - Throws: what the store meets; it then goes on trying, and tells `reloaded` once it has succeeded.
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError)
+
+  /// Tells no more of a service. A call of the receiver that is running may outlast this.
+  func unwatch(_ service: String)
+}
+
+/// A store that nobody else writes to has nothing to tell.
+extension Backend {
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {}
+  func unwatch(_ service: String) {}
 }
 
 extension Backend {
@@ -61,7 +78,7 @@ extension Backend {
 struct StoreVersion: Sendable, Equatable {
   /// Moves when another connection or process wrote to the store.
   var foreign: Int64 = 0
-  /// Transactions of this store on the service so far.
+  /// Transactions of this store on the service so far, and those of others that it was told of.
   var own: UInt64 = 0
 }
 
@@ -200,6 +217,16 @@ protocol Session: AnyObject {
   /// The files of a folder, in the order they were added.
   func files(in folder: String) throws(MaquetteError) -> [StoredFile]
   func delete(folder: String, of id: DocumentID) throws(MaquetteError)
+
+  // MARK: For others
+
+  /// Notes what the transaction does, so that whoever else watches the service learns of it.
+  func log(_ events: [ServiceEvent]) throws(MaquetteError)
+}
+
+extension Session {
+  /// For a store that nobody else can watch.
+  func log(_ events: [ServiceEvent]) throws(MaquetteError) {}
 }
 
 extension Session {

@@ -4,7 +4,8 @@ import MaquetteSystem
 /// One thing that happened to a dataset.
 public struct DatasetChange: Sendable {
   public enum Level: String, Sendable {
-    /// The dataset as a whole: it is there (`created`), or all its instances are gone (`cleared`).
+    /// The dataset as a whole: it is there (`created`), all its instances are gone (`cleared`), or others changed more
+    /// than can be told one by one (`reloaded`): whoever mirrors the instances reads them anew.
     case dataset
     /// One instance was created, updated or removed.
     case instance
@@ -30,6 +31,7 @@ public struct DatasetChange: Sendable {
     case .cleared:
       guard isOurs else { return nil }
       self.init(level: .dataset, type: .cleared, event: event)
+    case .reloaded: self.init(level: .dataset, type: .reloaded, event: nil)
     case .updated, .patched:
       // An instance that was given to another dataset has left one and come to the other.
       let wasOurs = event.source.oldDataset == dataset

@@ -5,6 +5,7 @@ import MaquetteSystem
 final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
   private var connection: SQLiteConnection?
   private var tables: [ExactText: SQLiteTable] = [:]
+  let changes = SQLiteChanges()
 
   /// Whether a commit is on the disk when it returns.
   private var isSynchronousFull = true
@@ -21,20 +22,25 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
       }, Unmanaged.passUnretained(self).toOpaque())
   }
 
+  /// Forgets what is remembered of the services.
+  func forgetAll() {
+    for table in tables.values { table.forget() }
+  }
+
   func close() {
     tables = [:]
     connection = nil
   }
 
-  private func opened() throws(MaquetteError) -> SQLiteConnection {
+  func connected() throws(MaquetteError) -> SQLiteConnection {
     guard let connection else { throw MaquetteError(.closed, "the store is closed") }
     return connection
   }
 
-  func execute(_ sql: String) throws(MaquetteError) { try opened().execute(sql) }
+  func execute(_ sql: String) throws(MaquetteError) { try connected().execute(sql) }
 
   func pragma(_ name: String) throws(MaquetteError) -> Int64? {
-    let connection = try opened()
+    let connection = try connected()
     // What was prepared before would tell the setting of then.
     connection.finalizeStatements()
     return try connection.integer("PRAGMA \(name)")
@@ -44,7 +50,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   func transaction<Value>(
     _ begin: String, _ body: (SQLiteConnection) throws(MaquetteError) -> Value
   ) throws(MaquetteError) -> Value {
-    let connection = try opened()
+    let connection = try connected()
     try connection.run(begin)
     do throws(MaquetteError) {
       let value = try body(connection)
@@ -63,7 +69,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
     _ hasTo: Bool, _ body: () throws(MaquetteError) -> Value
   ) throws(MaquetteError) -> Value {
     guard !hasTo, isSynchronousFull else { return try body() }
-    let connection = try opened()
+    let connection = try connected()
     // Not kept as prepared statements: these take effect while they are compiled.
     try connection.execute("PRAGMA synchronous = NORMAL")
     let outcome: Result<Value, MaquetteError>
@@ -75,7 +81,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   // MARK: Services
 
   func serviceNames() throws(MaquetteError) -> [String] {
-    try opened().rows("SELECT name FROM maquette_services ORDER BY rowid") { (row) throws(MaquetteError) in
+    try connected().rows("SELECT name FROM maquette_services ORDER BY rowid") { (row) throws(MaquetteError) in
       try row.text(0) ?? ""
     }
   }
@@ -89,7 +95,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
 
   func find(_ service: String) throws(MaquetteError) -> SQLiteTable? {
     if let table = tables[ExactText(service)] { return table }
-    let found = try opened().rows(
+    let found = try connected().rows(
       "SELECT tableName FROM maquette_services WHERE name = ?", .text(service)
     ) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
     guard let name = found.first else { return nil }
@@ -101,7 +107,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   /// Makes the table of a service; inside of a transaction.
   func make(_ service: String) throws(MaquetteError) {
     if try find(service) != nil { return }
-    let connection = try opened()
+    let connection = try connected()
     let name = try freeTableName(service)
     try connection.execute(SQLiteTable.schema(name))
     try connection.run(
@@ -115,7 +121,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
     let base = isReserved ? "service " + service : service
     var name = base
     var number = 1
-    while try opened().integer(
+    while try connected().integer(
       "SELECT 1 FROM sqlite_schema WHERE name COLLATE NOCASE IN (?1, ?1 || ' ids', ?1 || ' names')",
       .text(name)) != nil
     {
@@ -126,7 +132,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
   }
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
-    try opened().rows(
+    try connected().rows(
       "SELECT bytes FROM maquette_files WHERE folder = ? AND name = ?", .text(folder), .text(name)
     ) { (row) throws(MaquetteError) in Array(row.bytes(0)) }.first
   }

@@ -14,15 +14,20 @@ enum SQLiteFile {
     case targetsInBlobs = 2
     /// `fields` may be a blob: the document is a prediction, and `maquette_predictions` says what its `x` means.
     case predictions = 3
+    /// Who writes leaves a line in `maquette_changes`, since somebody has watched: see ``SQLiteChanges``. Older versions
+    /// would write without, so that those who watch would miss it.
+    case changes = 4
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.predictions.rawValue
+  static let version = Layout.changes.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
-    if layout == .predictions {
+    if layout == .changes { try connection.execute(SQLiteChanges.schema) }
+    // A greater number says that this is there.
+    if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(
         "CREATE TABLE IF NOT EXISTS maquette_predictions(service TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL)"
       )

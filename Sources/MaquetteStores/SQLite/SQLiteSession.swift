@@ -6,6 +6,8 @@ import MaquetteSystem
 final class SQLiteSession: Session {
   let connection: SQLiteConnection
   let table: SQLiteTable
+  /// The last line of the log that this transaction wrote; 0 where it wrote none.
+  var logged: Int64 = 0
 
   init(_ connection: SQLiteConnection, _ table: SQLiteTable) throws(MaquetteError) {
     self.connection = connection

@@ -8,11 +8,14 @@ final class SQLiteTable {
   var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
+  /// Whether what is done is to be written down for others; right for as long.
+  var isLogged: Bool?
 
   /// Forgets what somebody else may have changed.
   func forget() {
     tallies = [:]
     predictionRun = nil
+    isLogged = nil
   }
 
   struct Tally {
