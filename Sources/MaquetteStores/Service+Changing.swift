@@ -102,7 +102,6 @@ extension Service {
   static func targets(
     _ query: Query, _ dataset: String?, _ session: any Session
   ) throws(MaquetteError) -> [Record] {
-    let dataset = dataset ?? query.condition.text(requiredOf: "datasetName")
     var records: [Record] = []
     for match in try session.matches(of: query, in: dataset) {
       if let record = try session.record(at: match.place, .all) { records.append(record) }

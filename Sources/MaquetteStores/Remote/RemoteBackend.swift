@@ -14,10 +14,28 @@ final class RemoteBackend: Backend {
   /// Which document has the files that an upload put somewhere, by that place.
   private let uploads = Mutex<[String: (id: DocumentID, name: String)]>([:])
 
+  let watcher: RemoteWatcher
+
   /// - Throws: what asking the server for its services meets.
   init(_ options: RemoteOptions) throws(MaquetteError) {
     client = try FeathersClient(options)
+    let owner = Owner()
+    watcher = RemoteWatcher(interval: options.poll) { owner.backend?.look(at: $0) }
     _ = try client.services()
+    owner.set(self)
+  }
+
+  deinit { watcher.stop() }
+
+  /// The backend as its thread knows it, which must not keep it.
+  private final class Owner: Sendable {
+    private struct Reference {
+      weak var backend: RemoteBackend?
+    }
+
+    private let reference = Mutex(Reference())
+    var backend: RemoteBackend? { reference.withLock { $0.backend } }
+    func set(_ backend: RemoteBackend) { reference.withLock { $0.backend = backend } }
   }
 
   // MARK: Services
@@ -42,7 +60,7 @@ final class RemoteBackend: Backend {
 
   func openService(_ name: String) throws(MaquetteError) { _ = service(name) }
 
-  private func service(_ name: String) -> RemoteService {
+  func service(_ name: String) -> RemoteService {
     services.withLock { services in
       if let known = services.first(where: { $0.name == name }) { return known.service }
       let service = RemoteService(name)

@@ -1,4 +1,3 @@
-import Glibc
 import MaquetteSystem
 import Synchronization
 
@@ -13,12 +12,13 @@ final class RemoteService: Sendable {
   private struct State {
     var version = StoreVersion()
     var stamp: RemoteStamp?
-    /// When the last answer to something that was written came, in nanoseconds of the monotonic clock.
-    var lastAnswer: UInt64 = 0
+    /// A millisecond after the last answer to something that was written.
+    var nextWriting: Deadline?
     var marks: [Int64: WalkMark] = [:]
     var lastMark: Int64 = 0
     /// Datasets without features, by how many instances they had when they were looked through.
     var withoutFeatures: [String: Int] = [:]
+    var watch: RemoteWatch?
   }
 
   init(_ name: String) { self.name = name }
@@ -40,27 +40,35 @@ final class RemoteService: Sendable {
     }
   }
 
-  // MARK: The order of what is written
+  // MARK: What others do
 
-  /// Two things written in one millisecond would have the same date: nobody could tell which is newer.
-  private static let spacing: UInt64 = 1_000_000
+  func watch(_ receiver: ChangeReceiver) { state.withLock { $0.watch = RemoteWatch(receiver) } }
 
-  /// Runs `body`, which writes, in another millisecond than what was written before.
-  func spaced<Result>(_ body: () throws(MaquetteError) -> Result) throws(MaquetteError) -> Result {
-    let next = state.withLock { $0.lastAnswer } + Self.spacing
-    let now = Self.now()
-    if now < next {
-      var time = timespec(tv_sec: 0, tv_nsec: Int(next - now))
-      while nanosleep(&time, &time) != 0, errno == EINTR {}
+  func unwatch() { state.withLock { $0.watch = nil } }
+
+  var receiver: ChangeReceiver? { state.withLock { $0.watch?.receiver } }
+
+  /// Nil where nobody watches.
+  @discardableResult
+  func withWatch<Result>(_ body: (inout RemoteWatch) -> Result) -> Result? {
+    state.withLock { state in
+      guard var watch = state.watch else { return nil }
+      // Taken out, so that what is large is not copied when it changes.
+      state.watch = nil
+      let result = body(&watch)
+      state.watch = watch
+      return result
     }
-    defer { state.withLock { $0.lastAnswer = Self.now() } }
-    return try body()
   }
 
-  private static func now() -> UInt64 {
-    var now = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &now)
-    return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
+  // MARK: The order of what is written
+
+  /// Runs `body`, which writes, in another millisecond than what was written before: two things of one date could not be
+  /// told in their order.
+  func spaced<Result>(_ body: () throws(MaquetteError) -> Result) throws(MaquetteError) -> Result {
+    state.withLock { $0.nextWriting }?.sleep()
+    defer { state.withLock { $0.nextWriting = Deadline(milliseconds: 1) } }
+    return try body()
   }
 
   // MARK: Places in a walk

@@ -29,8 +29,10 @@ extension RemoteSession {
     if new.bringsID { document["_id"] = .string(backend.ids.text(record.id)) }
     let given = document
     forgetRecord()
-    return try self.record(
+    let stored = try self.record(
       of: try service.spaced { () throws(MaquetteError) in try client.create(service.name, given) })
+    service.withWatch { $0.noteOwn(stored, isNew: true) }
+    return stored
   }
 
   /// Stores files, before the document that names them.
@@ -65,6 +67,9 @@ extension RemoteSession {
       let given = batch
       let stored = try service.spaced { () throws(MaquetteError) in try client.create(service.name, given) }
       for document in stored { records.append(try record(of: document)) }
+    }
+    service.withWatch { watch in
+      for record in records { watch.noteOwn(record, isNew: true) }
     }
     return records
   }
@@ -120,7 +125,9 @@ extension RemoteSession {
       whole["createdAt"] = .string(Timestamp(milliseconds: old.createdAt).description)
       return try client.update(service.name, id, whole)
     }
-    return try self.record(of: document)
+    let stored = try self.record(of: document)
+    service.withWatch { $0.noteOwn(stored, isNew: false) }
+    return stored
   }
 
   // MARK: Removing
@@ -129,6 +136,7 @@ extension RemoteSession {
     let id = backend.ids.text(record.id)
     forgetRecord()
     try service.spaced { () throws(MaquetteError) in try client.remove(service.name, id) }
+    service.withWatch { $0.noteRemoved([record.id]) }
   }
 
   func clear(_ dataset: String) throws(MaquetteError) -> Int {
@@ -150,7 +158,13 @@ extension RemoteSession {
       query.add("$select", ["_id"])
       let all = query
       do throws(MaquetteError) {
-        return try service.spaced { () throws(MaquetteError) in try client.removeAll(service.name, all) }.count
+        var ids: [DocumentID] = []
+        for document in try service.spaced({ () throws(MaquetteError) in try client.removeAll(service.name, all) }) {
+          ids.append(try backend.ids.id(of: document, in: service.name))
+        }
+        let removed = ids
+        service.withWatch { $0.noteRemoved(removed) }
+        return ids.count
       } catch  where error.code == .unsupported {
         // This server removes one after the other only.
       }
@@ -160,7 +174,10 @@ extension RemoteSession {
       if dataset == nil || isSame(record.dataset, dataset) { ids.append(record.id) }
       return true
     }
-    for id in ids { try client.remove(service.name, backend.ids.text(id)) }
+    for id in ids {
+      try client.remove(service.name, backend.ids.text(id))
+      service.withWatch { $0.noteRemoved([id]) }
+    }
     return ids.count
   }
 

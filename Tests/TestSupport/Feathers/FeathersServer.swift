@@ -200,7 +200,7 @@ package final class FeathersServer: Sendable {
         documents[place] = document
         return (200, .object(query.selected(document)))
       case ("PATCH", let id):
-        let places = try id.map { id throws(Failure) in [try place(id)] } ?? many(documents, query)
+        let places = if let id { [try place(id)] } else { try many(documents, query) }
         let members = try body(request).object ?? [:]
         for place in places {
           for (name, value) in members.members where name != "_id" { documents[place][name] = value }
@@ -209,7 +209,7 @@ package final class FeathersServer: Sendable {
         let changed = places.map { JSON.object(query.selected(documents[$0])) }
         return (200, id == nil ? .array(changed) : changed[0])
       case ("DELETE", let id):
-        let places = try id.map { id throws(Failure) in [try place(id)] } ?? many(documents, query)
+        let places = if let id { [try place(id)] } else { try many(documents, query) }
         let removed = places.map { JSON.object(query.selected(documents[$0])) }
         let gone = Set(places)
         documents = documents.indices.filter { !gone.contains($0) }.map { documents[$0] }

@@ -52,7 +52,7 @@ final class HTTPClient: Sendable {
       else { return (try outcome.mapError { error($0) }.get(), isRepeated) }
       if case .failure(let failure) = outcome, failure.kind == .broken { isRepeated = true }
       Log.info("\(request.method.rawValue) \(request.url) is tried again in \(wish) ms")
-      Self.sleep(milliseconds: wish)
+      Deadline(milliseconds: Int64(wish)).sleep()
       attempt += 1
     }
   }
@@ -88,11 +88,6 @@ final class HTTPClient: Sendable {
     max(usual, min(max(0, response.retryAfter ?? 0), 3600) * 1000)
   }
 
-  private static func sleep(milliseconds: Int) {
-    var time = timespec(tv_sec: milliseconds / 1000, tv_nsec: milliseconds % 1000 * 1_000_000)
-    while nanosleep(&time, &time) != 0, errno == EINTR {}
-  }
-
   private func error(_ failure: HTTPFailure) -> MaquetteError {
     switch failure.kind {
     case .timeout:
@@ -111,6 +106,12 @@ final class HTTPClient: Sendable {
 }
 
 extension Deadline {
+  /// Sleeps until then.
+  func sleep() {
+    guard case .at(var time) = self else { return }
+    while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, nil) == EINTR {}
+  }
+
   /// Milliseconds until then; at least 0.
   var millisecondsLeft: Int {
     guard case .at(let time) = self else { return .max }
