@@ -23,7 +23,7 @@
  *
  * ## Rules that hold everywhere
  *
- * **Handles.** `maquette_store`, `maquette_service`, `maquette_cursor`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
+ * **Handles.** `maquette_store`, `maquette_service`, `maquette_cursor`, `maquette_dataset`, `maquette_view`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
  * `maquette_batch_prediction`, `maquette_predictions`, `maquette_confusion`, `maquette_history`, `maquette_tracking` and
  * `maquette_error` are never defined: a handle is a token, not an address. NULL, a destroyed handle or one of another
  * kind gives MAQUETTE_E_BAD_HANDLE, never a crash. What `create` and `open` give is yours: destroy it once. `destroy`
@@ -70,6 +70,7 @@ typedef struct maquette_store maquette_store;
 typedef struct maquette_service maquette_service;
 typedef struct maquette_cursor maquette_cursor;
 typedef struct maquette_dataset maquette_dataset;
+typedef struct maquette_view maquette_view;
 typedef struct maquette_model maquette_model;
 typedef struct maquette_stream maquette_stream;
 typedef struct maquette_subscription maquette_subscription;
@@ -667,9 +668,148 @@ maquette_status maquette_dataset_targets(const maquette_dataset *dataset, maquet
 maquette_stream *maquette_dataset_counts(const maquette_dataset *dataset);
 
 /** The stream of changes, arrays of {"level": "instance", "type": "created" | "updated" | "removed", "data": …}; holds
- *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. NULL if `dataset` is no dataset.
+ *  no value. A dataset that was cleared is {"level": "dataset", "type": "cleared"}. A subscriber first gets [{"level": "dataset", "type": "created"}]. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_dataset_changes(const maquette_dataset *dataset);
+
+/** Opens a live view of the instances that match a query, with a count and changes of its own.
+ *
+ *  An instance that is changed so that it matches comes into the view (`created`), one that does not any more leaves it
+ *  (`removed`), and one that still does is `updated`. Any number of views can be open on one dataset.
+ *
+ *  To train on a view, pass its dataset and query in a maquette_source.
+ *
+ *  @param dataset kept alive by the view.
+ *  @param query see "Services"; `$sort` and `$select` are for what is read from the view, `$limit` and `$skip` are refused.
+ *  @param[out] view yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_sift(maquette_dataset *dataset, const char *query, maquette_view **view,
+                                      maquette_error **error);
+
+/** Gives a view back; its streams end. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_view_destroy(maquette_view *view);
+
+/** How many instances a view has.
+ *  @param view to count.
+ *  @param[out] count of its instances.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_count(const maquette_view *view, int64_t *count, maquette_error **error);
+
+/** The instances of a view that match a query as well, a page of them.
+ *  @param view to look in.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] page as of maquette_dataset_find(), yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_find(const maquette_view *view, const char *query, char **page, maquette_error **error);
+
+/** Begins to read all instances of a view that match a query as well, in blocks; see maquette_service_items().
+ *  @param view to read; kept alive by the cursor.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] cursor yours to destroy; see maquette_cursor_next().
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_items(const maquette_view *view, const char *query, maquette_cursor **cursor,
+                                    maquette_error **error);
+
+/** The stream of the number of instances of a view; holds its value. NULL if `view` is no view.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_view_counts(const maquette_view *view);
+
+/** The stream of what happens to a view, as of maquette_dataset_changes(). NULL if `view` is no view.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_view_changes(const maquette_view *view);
+
+/** Writes all instances into a file in Marcelle's JSON: {"marcelleMeta": {"type": "dataset"}, "instances": […]}. No more
+ *  than some of them are in memory. What was there is replaced when the new file is complete.
+ *  @param dataset to read.
+ *  @param path of the file.
+ *  @param query which instances, in what order, see "Services"; NULL: all, as they were added.
+ *  @param[out] count of the instances written; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_IO, E_FULL. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_dataset_download(const maquette_dataset *dataset, const char *path, const char *query,
+                                          int64_t *count, maquette_error **error);
+
+/** All instances as a text in Marcelle's JSON.
+ *  @param dataset to read.
+ *  @param query which instances, see "Services"; NULL: all.
+ *  @param[out] text yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_OUT_OF_MEMORY. Threads: any. In a callback:
+ *          yes. Since 0.1. */
+maquette_status maquette_dataset_download_text(const maquette_dataset *dataset, const char *query, char **text,
+                                               maquette_error **error);
+
+/** Adds the instances of a file in Marcelle's JSON. No more than some of them are in memory.
+ *
+ *  They get new ids and dates, and this dataset's name. The file is checked to its end before the first is stored; then a
+ *  block of instances at a time is, each in one transaction.
+ *
+ *  @param dataset to add to.
+ *  @param path of the file.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says which instance is wrong, its name is that one's id in the file.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT (JSON of something else),
+ *          E_BAD_SHAPE, E_NOT_FINITE, E_IO, E_FULL. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_upload(maquette_dataset *dataset, const char *path, int64_t *count,
+                                        maquette_error **error);
+
+/** Adds the instances of a text in Marcelle's JSON; see maquette_dataset_upload().
+ *  @param dataset to add to.
+ *  @param text need not end with a NUL.
+ *  @param length of the text in bytes.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_dataset_upload(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_upload_text(maquette_dataset *dataset, const char *text, size_t length, int64_t *count,
+                                             maquette_error **error);
+
+/** Copies all instances into two empty datasets, each into one of them, at random.
+ *  @param dataset to split; it stays as it is.
+ *  @param options a JSON object: `share` of the instances that go into the first (0.8 unless given); `seed` (0), a whole
+ *         number: the same draws the same; `stratify` ("y"), a field of which both get the same share of every value, or
+ *         null; `group`, a field whose equal values stay together in one of them. NULL: the usual ones.
+ *  @param first empty, of this store or another.
+ *  @param second empty, another one.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: one is not empty), E_BAD_UTF8, E_BAD_JSON, E_NO_ROWS (too few instances
+ *          or groups for two), E_CONFLICT (the instances changed meanwhile), E_IO, E_FULL. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_dataset_split(const maquette_dataset *dataset, const char *options, maquette_dataset *first,
+                                       maquette_dataset *second, maquette_error **error);
+
+/** Adds an instance for each record of a file of comma-separated values (RFC 4180). No more than a block of rows is in
+ *  memory. The file is checked to its end before the first row is stored; then a block at a time is, each in one transaction.
+ *  @param dataset to add to.
+ *  @param path of the file.
+ *  @param options a JSON object: `header` (true unless given): the first record names the columns; `separator` (","); `label`,
+ *         the column of labels ("y", where there is one), whose empty fields are rows without; `targets`, the columns of
+ *         numbers to be learnt instead; `features`, those of the features (all others). A column is a name, or a number from
+ *         0; -1 is the last. NULL: the usual ones.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says in which line and column something is wrong.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT, E_NOT_FINITE, E_NOT_FOUND (no such
+ *          column), E_BAD_SHAPE, E_IO, E_FULL. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_import_csv(maquette_dataset *dataset, const char *path, const char *options,
+                                            int64_t *count, maquette_error **error);
+
+/** Writes all instances into a file of comma-separated values: a column for each feature, and `y`, a label or a number; `y0`
+ *  and so on where the first instance has an array of numbers. What was there is replaced when the new file is complete.
+ *  @param dataset to read.
+ *  @param path of the file.
+ *  @param options a JSON object: `header` (true unless given); `separator` (","); `names` of the features ("x0" and so on).
+ *         NULL: the usual ones.
+ *  @param[out] count of the instances written; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE (an instance without features),
+ *          E_NOT_FOUND (an instance without numbers to be learnt, where the first has some), E_IO, E_FULL. Threads: any. In a
+ *          callback: yes. Since 0.1. */
+maquette_status maquette_dataset_export_csv(const maquette_dataset *dataset, const char *path, const char *options,
+                                            int64_t *count, maquette_error **error);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Models

@@ -93,7 +93,7 @@ extension Service {
     _ id: String, _ query: Query, _ parts: RecordParts, _ dataset: String?, _ session: any Session
   ) throws(MaquetteError) -> Record {
     guard let record = try session.record(try identifier(id), parts),
-      dataset == nil || record.dataset == dataset, query.condition.matches(record)
+      dataset == nil || isSame(record.dataset, dataset), query.condition.matches(record)
     else { throw missing(id) }
     return record
   }
@@ -112,6 +112,7 @@ extension Service {
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for a query that asks for some of what matches only: Feathers would
   ///   change the others too, which nobody means.
   static func requireAll(_ query: Query) throws(MaquetteError) {
+    try query.requireDocuments()
     guard query.limit == nil, query.skip == 0 else {
       let name = query.limit == nil ? "$skip" : "$limit"
       throw MaquetteError(

@@ -15,7 +15,7 @@ struct Writing {
   private let now = Timestamp.now().milliseconds
   private var steps: [Step] = []
   /// When the newest of each name that this writes was written.
-  private var latest: [String: Int64] = [:]
+  private var latest: [ExactText: Int64] = [:]
   private var newIDs: Set<DocumentID> = []
 
   init(_ session: any Session) { self.session = session }
@@ -61,7 +61,7 @@ struct Writing {
 
   private mutating func date(_ record: Record, after old: Record?) throws(MaquetteError) -> Int64 {
     var date = try Service.date(record, after: old, session, now: now)
-    guard let name = record.name else { return date }
+    guard let name = record.name.map(ExactText.init) else { return date }
     if let last = latest[name] { date = max(date, Service.later(last)) }
     latest[name] = date
     return date
@@ -77,28 +77,28 @@ struct Writing {
     try checkWidths()
     var records: [Record] = []
     records.reserveCapacity(steps.count)
-    var touched: Set<String> = []
+    var touched: Set<ExactText> = []
     while records.count < steps.count {
       let new = newRecords(from: records.count)
       if !new.isEmpty {
         records += try session.store(new)
-        for new in new { if let dataset = new.record.dataset { touched.insert(dataset) } }
+        for new in new { if let dataset = new.record.dataset { touched.insert(ExactText(dataset)) } }
         continue
       }
       switch steps[records.count] {
       case .create: break
       case .change(let record, let old, _, let folder, let dropsFiles):
         records.append(try session.replace(old, with: record, folder, dropsFiles: dropsFiles))
-        for case let dataset? in [record.dataset, old.dataset] { touched.insert(dataset) }
+        for case let dataset? in [record.dataset, old.dataset] { touched.insert(ExactText(dataset)) }
       case .remove(let record):
         try session.deleteFiles(of: record.id)
         try session.delete(record)
         records.append(record)
-        if let dataset = record.dataset { touched.insert(dataset) }
+        if let dataset = record.dataset { touched.insert(ExactText(dataset)) }
       }
     }
     var counts: [String: Int] = [:]
-    for dataset in touched { counts[dataset] = try session.count(dataset) }
+    for dataset in touched { counts[dataset.text] = try session.count(dataset.text) }
     let events = zip(steps, records).map { step, record in
       let (kind, old): (ServiceEvent.Kind, Record?) =
         switch step {
@@ -124,7 +124,7 @@ struct Writing {
 
   /// The instances of a dataset all have one width: those that are written, and those that stay.
   private func checkWidths() throws(MaquetteError) {
-    var written: [String: Int] = [:]
+    var written: [ExactText: Int] = [:]
     var changed: Set<DocumentID> = []
     for step in steps {
       let record: Record
@@ -135,18 +135,18 @@ struct Writing {
         changed.insert(new.id)
       case .remove: continue
       }
-      guard let dataset = record.dataset, let width = record.features?.width else { continue }
+      guard let dataset = record.dataset.map(ExactText.init), let width = record.features?.width else { continue }
       if let before = written[dataset] {
-        guard before == width else { throw Service.wrongWidth(dataset, before, width) }
+        guard before == width else { throw Service.wrongWidth(dataset.text, before, width) }
       } else {
         written[dataset] = width
       }
     }
     for (dataset, width) in written {
       // What stays is looked at only where it matters: usually all have that width.
-      guard let present = try session.width(dataset, except: nil), present != width else { continue }
-      guard let staying = try staying(dataset, except: changed), staying != width else { continue }
-      throw Service.wrongWidth(dataset, staying, width)
+      guard let present = try session.width(dataset.text, except: nil), present != width else { continue }
+      guard let staying = try staying(dataset.text, except: changed), staying != width else { continue }
+      throw Service.wrongWidth(dataset.text, staying, width)
     }
   }
 

@@ -244,6 +244,109 @@ TEST(datasets, "A dataset does what its service does, and its instances stay its
   }
 }
 
+static void next_is(maquette_subscription *events, const char *expected) {
+  maquette_event event = {.struct_size = sizeof event};
+  OK(maquette_subscription_next(events, 5000, &event, &error));
+  CHECK(strstr(event.json, expected) != NULL, "%s instead of %s", event.json, expected);
+}
+
+TEST(view, "A view tells what comes into it and leaves it, keeps its dataset, and can be trained on") {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_store *store = store_number(i);
+    maquette_dataset *dataset = dataset_of(store, "d", NULL);
+    char *text, id[32];
+    OK(maquette_dataset_create(dataset, "[{\"x\": [1, 2], \"y\": \"a\"}, {\"x\": [3, 4], \"y\": \"b\"}]", NULL, &error));
+    maquette_view *view;
+    FAILS(MAQUETTE_E_INVALID_ARGUMENT, "$limit", maquette_dataset_sift(dataset, "{\"$limit\": 3}", &view, &error));
+    OK(maquette_dataset_sift(dataset, "{\"y\": \"a\"}", &view, &error));
+    maquette_subscription *counts, *changes;
+    OK(maquette_stream_subscribe(maquette_view_counts(view), NULL, NULL, NULL, &counts, &error));
+    OK(maquette_stream_subscribe(maquette_view_changes(view), NULL, NULL, NULL, &changes, &error));
+    next_is(counts, "1"), next_is(changes, "\"type\":\"created\"");
+    OK(maquette_dataset_create(dataset, "{\"x\": [5, 6], \"y\": \"a\"}", &text, &error));
+    id_in(text, id);
+    maquette_string_free(text);
+    next_is(counts, "2"), next_is(changes, id);
+    OK(maquette_dataset_patch(dataset, id, "{\"note\": 1}", NULL, &error));
+    next_is(counts, "2"), next_is(changes, "\"type\":\"updated\"");
+    OK(maquette_dataset_patch(dataset, id, "{\"y\": \"b\"}", NULL, &error));
+    next_is(counts, "1"), next_is(changes, "\"type\":\"removed\"");
+    OK(maquette_view_find(view, "{\"x\": {\"$gt\": 0}}", &text, &error));
+    has(text, "\"total\":1", "\"x\":[1,2]");
+    int64_t count = -1;
+    OK(maquette_view_count(view, &count, &error));
+    CHECK(count == 1);
+    maquette_cursor *cursor;
+    OK(maquette_view_items(view, NULL, &cursor, &error));
+    OK(maquette_cursor_next(cursor, &text, &error));
+    CHECK(times(text, "\"id\":") == 1);
+    maquette_string_free(text);
+    maquette_cursor_destroy(cursor), maquette_dataset_destroy(dataset);
+    OK(maquette_view_count(view, &count, &error));
+    CHECK(count == 1);
+    maquette_view_destroy(view);
+    CHECK(maquette_view_counts(view) == NULL && maquette_view_changes(view) == NULL);
+    maquette_subscription_destroy(counts), maquette_subscription_destroy(changes), maquette_store_destroy(store);
+  }
+}
+
+TEST(files, "A dataset goes into files and comes back, whole, and is split into two") {
+  maquette_store *store = store_of(location_of(path_of("files.db")));
+  rows content = rows_of(3000, 4);
+  maquette_dataset *dataset = dataset_of(store, "d", &content), *copy = dataset_of(store, "copy", NULL);
+  const char *json = path_of("d.json"), *csv = path_of("d.csv");
+  int64_t count = -1;
+  OK(maquette_dataset_download(dataset, json, NULL, &count, &error));
+  CHECK(count == 3000);
+  OK(maquette_dataset_upload(copy, json, &count, &error));
+  CHECK(count == 3000 && count_of(copy) == 3000);
+  char *text;
+  OK(maquette_dataset_download_text(dataset, "{\"y\": \"left\", \"$limit\": 2}", &text, &error));
+  CHECK(times(text, "\"id\":") == 2 && strstr(text, "\"marcelleMeta\":{\"type\":\"dataset\"}"), "%s", text);
+  OK(maquette_dataset_upload_text(copy, text, strlen(text), NULL, &error));
+  CHECK(count_of(copy) == 3002);
+  for (size_t cut = 0; cut < strlen(text); cut += 7)
+    CHECK(maquette_dataset_upload_text(copy, text, cut, NULL, NULL) != MAQUETTE_OK, "the first %zu bytes", cut);
+  maquette_string_free(text);
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "length", maquette_dataset_upload_text(copy, "{}", SIZE_MAX, &count, &error));
+  FAILS(MAQUETTE_E_BAD_FORMAT, "instances", maquette_dataset_upload_text(copy, "{}", 2, &count, &error));
+  FAILS(MAQUETTE_E_IO, "/nowhere", maquette_dataset_upload(copy, "/nowhere", &count, &error));
+  FAILS(MAQUETTE_E_IO, "/nowhere", maquette_dataset_download(copy, "/nowhere/x", NULL, &count, &error));
+  FAILS(MAQUETTE_E_BAD_UTF8, "path", maquette_dataset_download(copy, "/tmp/\xff", NULL, &count, &error));
+  CHECK(count_of(copy) == 3002);
+
+  OK(maquette_dataset_clear(copy, &error));
+  OK(maquette_dataset_export_csv(dataset, csv, "{\"separator\": \"\\t\", \"names\": [\"a\", \"b\", \"c\", \"d\"]}", &count, &error));
+  CHECK(count == 3000);
+  OK(maquette_dataset_import_csv(copy, csv, "{\"separator\": \"\\t\"}", &count, &error));
+  CHECK(count == 3000);
+  float *before = malloc(3000 * 4 * sizeof *before), *after = malloc(3000 * 4 * sizeof *after);
+  maquette_matrix first = F32(before, 3000, 4), second = F32(after, 3000, 4);
+  OK(maquette_dataset_read(dataset, &first, NULL, NULL, &error));
+  OK(maquette_dataset_read(copy, &second, NULL, NULL, &error));
+  CHECK(!memcmp(before, after, 3000 * 4 * sizeof *before));
+  free(before), free(after);
+  FAILS(MAQUETTE_E_BAD_FORMAT, "line 1", maquette_dataset_import_csv(copy, csv, "{\"header\": false}", &count, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, "z", maquette_dataset_import_csv(copy, csv, "{\"label\": \"z\"}", &count, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "label", maquette_dataset_export_csv(copy, csv, "{\"label\": \"z\"}", &count, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "names", maquette_dataset_export_csv(copy, csv, "{\"names\": [1]}", &count, &error));
+  FAILS(MAQUETTE_E_BAD_SHAPE, "names", maquette_dataset_export_csv(copy, csv, "{\"names\": [\"a\"]}", &count, &error));
+
+  maquette_dataset *train = dataset_of(store, "train", NULL), *test = dataset_of(store, "test", NULL);
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "share", maquette_dataset_split(dataset, "{\"share\": 1}", train, test, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "nope", maquette_dataset_split(dataset, "{\"nope\": 1}", train, test, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "seed", maquette_dataset_split(dataset, "{\"seed\": 1.5}", train, test, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "twice", maquette_dataset_split(dataset, NULL, train, train, &error));
+  OK(maquette_dataset_split(dataset, "{\"share\": 0.75, \"seed\": 3}", train, test, &error));
+  CHECK(count_of(train) == 2250 && count_of(test) == 750);
+  OK(maquette_dataset_count_matching(test, "{\"y\": \"left\"}", &count, &error));
+  CHECK(count == 250, "%d", (int)count);
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "empty", maquette_dataset_split(dataset, NULL, train, test, &error));
+  maquette_dataset_destroy(train), maquette_dataset_destroy(test);
+  maquette_dataset_destroy(dataset), maquette_dataset_destroy(copy), maquette_store_destroy(store);
+  rows_free(content);
+}
+
 /* ---- Every function, with NULL and handles that are none in each position ---- */
 
 typedef struct given {
@@ -251,7 +354,9 @@ typedef struct given {
   maquette_service *service;
   maquette_dataset *dataset;
   maquette_cursor *cursor;
-  char id[32];
+  maquette_view *view;
+  maquette_dataset *first, *second;
+  char id[32], json[512], csv[512];
   struct {
     void *handle;
     char *text;
@@ -264,26 +369,43 @@ typedef struct given {
 #define P(n, pointer) (g->bad == (n) ? NULL : (pointer))
 #define H(n, handle) (g->bad == (n) ? g->replacement : (handle))
 
+/* What stays an instance of the dataset. */
+#define KEPT "{\"x\": [1, 2], \"y\": \"a\", \"datasetName\": \"d\"}"
+
+/* A split needs them empty. */
+static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_dataset_clear(dataset, NULL), dataset; }
+
 #define FUNCTIONS(X)                                                                                                   \
   X(store_services, "HI", (H(0, g->store), P(1, &g->out.text), e))                                                     \
   X(service_open, "HII", (H(0, g->store), P(1, "notes"), P(2, (maquette_service **)&g->out.handle), e))                \
   X(service_find, "H-I", (H(0, g->service), P(1, "{}"), P(2, &g->out.text), e))                                        \
   X(service_get, "HII", (H(0, g->service), P(1, g->id), P(2, &g->out.text), e))                                        \
   X(service_create, "HI-", (H(0, g->service), P(1, "{\"v\": 1}"), P(2, &g->out.text), e))                              \
-  X(service_update, "HI-I-", (H(0, g->service), P(1, g->id), P(2, "{}"), P(3, "{}"), P(4, &g->out.text), e))           \
+  X(service_update, "HI-I-", (H(0, g->service), P(1, g->id), P(2, "{}"), P(3, KEPT), P(4, &g->out.text), e))           \
   X(service_patch, "H--I-", (H(0, g->service), P(1, g->id), P(2, "{}"), P(3, "{}"), P(4, &g->out.text), e))            \
   X(service_remove, "H-I-", (H(0, g->service), P(1, NULL), P(2, "{\"v\": 77}"), P(3, &g->out.text), e))                \
   X(service_count, "H-I", (H(0, g->service), P(1, "{}"), P(2, &g->out.number), e))                                     \
   X(service_distinct, "HI-I", (H(0, g->service), P(1, "v"), P(2, "{}"), P(3, &g->out.text), e))                        \
   X(service_items, "H-I", (H(0, g->service), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                 \
   X(cursor_next, "HI", (H(0, g->cursor), P(1, &g->out.text), e))                                                       \
-  X(dataset_update, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                        \
+  X(dataset_update, "HII-", (H(0, g->dataset), P(1, g->id), P(2, KEPT), P(3, &g->out.text), e))                        \
   X(dataset_patch, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                         \
   X(dataset_patch_matching, "HII-", (H(0, g->dataset), P(1, "{}"), P(2, "{}"), P(3, &g->out.text), e))                 \
   X(dataset_remove_matching, "HI-", (H(0, g->dataset), P(1, "{\"v\": 77}"), P(2, &g->out.text), e))                    \
   X(dataset_count_matching, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, &g->out.number), e))                            \
   X(dataset_distinct_matching, "HI-I", (H(0, g->dataset), P(1, "y"), P(2, "{}"), P(3, &g->out.text), e))               \
-  X(dataset_items, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))
+  X(dataset_items, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                 \
+  X(dataset_sift, "HII", (H(0, g->dataset), P(1, "{}"), P(2, (maquette_view **)&g->out.handle), e))                    \
+  X(view_count, "HI", (H(0, g->view), P(1, &g->out.number), e))                                                        \
+  X(view_find, "H-I", (H(0, g->view), P(1, "{}"), P(2, &g->out.text), e))                                              \
+  X(view_items, "H-I", (H(0, g->view), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                       \
+  X(dataset_download, "HI--", (H(0, g->dataset), P(1, g->json), P(2, "{}"), P(3, &g->out.number), e))                  \
+  X(dataset_download_text, "H-I", (H(0, g->dataset), P(1, "{}"), P(2, &g->out.text), e))                               \
+  X(dataset_upload, "HI-", (H(0, g->dataset), P(1, g->json), P(2, &g->out.number), e))                                 \
+  X(dataset_upload_text, "HI", (H(0, g->dataset), P(1, "{\"instances\":[]}"), 16, NULL, e))                            \
+  X(dataset_export_csv, "HI--", (H(0, g->dataset), P(1, g->csv), P(2, "{}"), P(3, &g->out.number), e))                 \
+  X(dataset_import_csv, "HI--", (H(0, g->dataset), P(1, g->csv), P(2, "{}"), P(3, &g->out.number), e))                 \
+  X(dataset_split, "H-HH", (H(0, g->dataset), P(1, "{}"), H(2, emptied(g->first)), H(3, emptied(g->second)), e))
 
 #define DEFINE(name, positions, arguments) \
   static maquette_status call_##name(given *g, maquette_error **e) { return maquette_##name arguments; }
@@ -315,7 +437,8 @@ static void run(given *g, size_t i, maquette_status expected) {
   char *untouched;
   memset(&untouched, 0xA5, sizeof untouched);
   if (g->out.text != untouched) maquette_string_free(g->out.text);
-  if (g->out.handle != untouched) maquette_service_destroy(g->out.handle), maquette_cursor_destroy(g->out.handle);
+  if (g->out.handle == untouched) return;
+  maquette_service_destroy(g->out.handle), maquette_cursor_destroy(g->out.handle), maquette_view_destroy(g->out.handle);
 }
 
 TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywhere") {
@@ -326,16 +449,21 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
   OK(maquette_dataset_create(g.dataset, "{\"x\": [1, 2], \"y\": \"a\"}", &text, &error));
   id_in(text, g.id);
   maquette_string_free(text);
+  OK(maquette_dataset_create(g.dataset, "{\"x\": [3, 4], \"y\": \"a\"}", NULL, &error));
   OK(maquette_service_items(g.service, NULL, &g.cursor, &error));
+  OK(maquette_dataset_sift(g.dataset, "{}", &g.view, &error));
+  g.first = dataset_of(g.store, "first", NULL), g.second = dataset_of(g.store, "second", NULL);
+  strcpy(g.json, path_of("given.json")), strcpy(g.csv, path_of("given.csv"));
   maquette_service *gone = service_of(g.store, "gone");
   maquette_cursor *over;
   OK(maquette_service_items(gone, NULL, &over, &error));
   maquette_service_destroy(gone), maquette_cursor_destroy(over);
   maquette_service_destroy(gone), maquette_cursor_destroy(over);
-  maquette_service_destroy(NULL), maquette_cursor_destroy(NULL);
+  maquette_service_destroy(NULL), maquette_cursor_destroy(NULL), maquette_view_destroy(NULL);
+  maquette_view_destroy((void *)g.cursor);
   maquette_service_destroy((void *)g.dataset), maquette_cursor_destroy((void *)g.service);
   int mine = 0;
-  void *handles[] = {NULL, gone, over, g.store, g.service, g.dataset, g.cursor, &mine, (void *)3, (void *)~0ul};
+  void *handles[] = {NULL, gone, over, g.store, g.service, g.dataset, g.cursor, g.view, &mine, (void *)3, (void *)~0ul};
   for (size_t i = 0; i < COUNT(functions); i++) {
     g.bad = -1;
     run(&g, i, MAQUETTE_OK);
@@ -348,16 +476,19 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
       for (size_t h = 0; h < COUNT(handles); h++) {
         const char *name = functions[i].name;
         void *right = !strncmp(name, "dataset", 7) ? (void *)g.dataset : !strncmp(name, "cursor", 6) ? (void *)g.cursor
-                      : !strcmp(name, "store_services") || !strcmp(name, "service_open") ? (void *)g.store : (void *)g.service;
+                      : !strncmp(name, "view", 4) ? (void *)g.view : !strcmp(name, "store_services") || !strcmp(name, "service_open") ? (void *)g.store : (void *)g.service;
         if (handles[h] == right) continue;
         g.replacement = handles[h];
         run(&g, i, MAQUETTE_E_BAD_HANDLE);
       }
     }
   }
-  for (size_t h = 0; h < COUNT(handles); h++)
+  for (size_t h = 0; h < COUNT(handles); h++) {
     if (handles[h] != g.service) CHECK(maquette_service_events(handles[h]) == NULL);
+    if (handles[h] != g.view) CHECK(!maquette_view_counts(handles[h]) && !maquette_view_changes(handles[h]));
+  }
   maquette_cursor_destroy(g.cursor), maquette_service_destroy(g.service);
+  maquette_view_destroy(g.view), maquette_dataset_destroy(g.first), maquette_dataset_destroy(g.second);
   maquette_dataset_destroy(g.dataset), maquette_store_destroy(g.store);
 }
 

@@ -1,4 +1,4 @@
-import MaquetteFormats
+public import MaquetteFormats
 import MaquetteKernels
 public import MaquetteSystem
 
@@ -14,7 +14,34 @@ public struct DatasetSplit: Sendable {
   /// The same seed draws the same instances.
   public var seed: UInt64 = 0
 
-  public init(share: Double) { self.share = share }
+  public init(share: Double = 0.8) { self.share = share }
+
+  /// Reads `{"share": 0.8, "seed": 0, "stratify": "y", "group": "person"}`; all may be left out.
+  ///
+  /// - Throws: ``MaquetteError/Code/badJSON``, ``MaquetteError/Code/invalidArgument``, naming the member.
+  public init(_ json: JSONObject) throws(MaquetteError) {
+    self.init()
+    for (member, value) in json.members {
+      switch (member, value) {
+      case ("share", .number(let number)): share = number
+      case ("seed", .number):
+        guard let number = value.integer else {
+          throw MaquetteError(.badJSON, "'seed' must be a whole number", name: member)
+        }
+        seed = UInt64(bitPattern: Int64(number))
+      case ("stratify", .string(let field)): stratum = field
+      case ("stratify", .null): stratum = nil
+      case ("group", .string(let field)): group = field
+      case ("group", .null): group = nil
+      case ("share", _), ("seed", _), ("stratify", _), ("group", _):
+        throw MaquetteError(.badJSON, "'\(member)' can't be \(value.description.prefix(40))", name: member)
+      default:
+        throw MaquetteError(
+          .invalidArgument,
+          "there is no option '\(member)' for a split: there are share, seed, stratify and group", name: member)
+      }
+    }
+  }
 }
 
 extension Dataset {

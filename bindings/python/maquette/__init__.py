@@ -16,7 +16,7 @@ does, and `model.predict` goes on answering. All of it may be used from any thre
 
 from . import metrics
 from ._batch import BatchPrediction, BatchStatus, BatchStream, Predictions
-from ._dataset import Dataset, Selection
+from ._dataset import Dataset, Selection, View
 from ._documents import Documents, Items, Page
 from ._errors import (
     BadFormatError,
@@ -135,6 +135,7 @@ __all__ = [
     "UnknownKindError",
     "UnknownParameterError",
     "UnsupportedError",
+    "View",
     "WaitTimeoutError",
     "build_info",
     "kinds",

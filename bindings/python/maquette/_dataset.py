@@ -24,6 +24,7 @@ from ._documents import (
     target,
 )
 from ._errors import BadShapeError, MaquetteError
+from ._exchange import Exchange
 from ._handles import Owner
 from ._library import Matrix, library
 from ._store import Store
@@ -37,7 +38,7 @@ Instance = Document
 MANY_VALUES = 2_000_000
 
 
-class Dataset(Owner):
+class Dataset(Exchange):
     """Labelled instances in a store: documents with the features `x`, the label `y`, and whatever else you add.
 
     >>> digits = Dataset(store, "digits")
@@ -270,6 +271,15 @@ class Dataset(Owner):
 
     # Watching
 
+    def sift(self, query: Query | None = None, **fields: Any) -> View:
+        """A live view of the instances that match, with a count and changes of its own.
+
+        >>> left = gestures.sift(y="left")
+        >>> left.counts.subscribe(print)
+        >>> model.train(left)
+        """
+        return View(self, query_of(query, fields))
+
     @property
     def counts(self) -> Stream[int]:
         """The stream of the number of instances."""
@@ -337,3 +347,49 @@ class Selection(Documents):
 
     def __repr__(self) -> str:
         return f"<Selection of {self.dataset.name}: {json.dumps(self.query, ensure_ascii=False, default=repr)}>"
+
+
+class View(Owner, Selection):
+    """A live view of the instances of a dataset that match a query: see `Dataset.sift`.
+
+    It can be read and trained on as any selection, and watched as a dataset is: an instance that is changed so that it
+    matches is `created`, one that does not any more is `removed`.
+    """
+
+    def __init__(self, dataset: Dataset, query: Query) -> None:
+        Selection.__init__(self, dataset, query)
+        handle = c_void_p()
+        dataset._call(library.maquette_dataset_sift, to_json(self.query, "query"), byref(handle))
+        self._own(handle, library.maquette_view_destroy)
+
+    def count(self) -> int:
+        """How many instances match."""
+        count = c_int64()
+        self._call(library.maquette_view_count, byref(count))
+        return count.value
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def counts(self) -> Stream[int]:
+        """The stream of the number of instances."""
+        return Stream(self, self._stream_handle(library.maquette_view_counts), "counts", is_small=True)
+
+    @property
+    def changes(self) -> Stream[list[dict[str, Any]]]:
+        """The stream of changes: lists of `{"level": "instance", "type": "created", "data": …}`; holds no value."""
+        return Stream(self, self._stream_handle(library.maquette_view_changes), "changes")
+
+    def __repr__(self) -> str:
+        query = json.dumps(self.query, ensure_ascii=False, default=repr)
+        if self.closed:
+            return f"<View of {self.dataset.name} (closed): {query}>"
+        count = self.count()
+        return f"<View of {self.dataset.name}: {count} instance{'' if count == 1 else 's'} with {query}>"
+
+    def _title(self) -> str:
+        return f"View of {self.dataset.name}"

@@ -140,7 +140,8 @@ class Service(Owner):
         >>> notes.patch(None, {"done": True}, tags="a")
 
         The fields given take the place of those of their names, whole; the others stay, and so do the id and
-        `createdAt`. Returns what is kept: a document, or a list for the id None. Raises `NotFoundError`, and what `create` raises.
+        `createdAt`. Returns what is kept: a document, or a list for the id None. Raises `NotFoundError`, and what
+        `create` raises.
         """
         text = to_json(object_of(changes, "the changes"), "changes")
         which = target(query, fields, id)
