@@ -292,10 +292,17 @@ void maquette_subscription_destroy(maquette_subscription *subscription);
 /** Opens a store.
  *  @param location `memory:`, a store of its own that ends with the last handle; or `sqlite:PATH`, a file, made if it
  *         is not there, that several processes may use at once. What a call has acknowledged survives a crash of the
- *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed.
+ *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed. Or
+ *         `http://HOST:PORT/PATH`, `https://…`: a Marcelle backend, through libcurl, which must be installed. How safe
+ *         is what a call has acknowledged is up to the server. A call is not isolated from what others do meanwhile,
+ *         and one that writes several documents may have written some of them when it fails. What others do arrives
+ *         within the interval `?poll=MILLISECONDS`, 1000 unless said. A call takes no longer than
+ *         `?timeout=MILLISECONDS`, 30000 unless said, for each request it makes. `?token-from=VARIABLE` names the
+ *         environment variable that holds the token to authenticate with.
  *  @param[out] store yours to destroy.
  *  @param[out] error may be NULL.
- *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme), E_IO, E_NOT_A_STORE, E_LOCKED.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, or no libcurl), E_IO, E_NOT_A_STORE,
+ *          E_LOCKED, E_TIMEOUT, E_BAD_FORMAT (a server that is no Marcelle backend).
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
 

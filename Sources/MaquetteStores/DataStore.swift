@@ -17,8 +17,16 @@ public final class DataStore: Sendable {
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
   ///   another process that writes, 5000 otherwise.
+  ///
+  ///   `http://HOST:PORT/PATH` or `https://…` is a Marcelle backend, or any server of Feathers services. It makes ids and
+  ///   dates itself. How safe is what it has acknowledged is up to it; calls are not isolated from each other, and one that
+  ///   writes several documents may have written some of them when it fails. What others do is looked up every
+  ///   `?poll=MILLISECONDS`, 1000 unless said, while anybody subscribes to it. A request takes at most
+  ///   `?timeout=MILLISECONDS`, 30000 unless said, with what is tried again. `?token-from=VARIABLE` names the environment
+  ///   variable that holds a token to authenticate with: in the location it would get into logs. Files of TensorFlow.js
+  ///   models go where the server keeps them; all others are kept, in pieces, as documents of a service of their own.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, or where libcurl is not installed, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location

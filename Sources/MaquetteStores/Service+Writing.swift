@@ -135,7 +135,9 @@ struct Writing {
         changed.insert(new.id)
       case .remove: continue
       }
-      guard let dataset = record.dataset.map(ExactText.init), let width = record.features?.width else { continue }
+      guard let dataset = record.dataset.map(ExactText.init), let width = record.features?.width else {
+        continue
+      }
       if let before = written[dataset] {
         guard before == width else { throw Service.wrongWidth(dataset.text, before, width) }
       } else {

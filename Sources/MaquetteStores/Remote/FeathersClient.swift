@@ -31,7 +31,8 @@ final class FeathersClient: Sendable {
     let json = try self.json(answer, .get, [service])
     // A service that does not page gives all there is.
     if let documents = json.array {
-      return Page(total: documents.count, documents: try objects(documents, service), bytes: answer.body.count)
+      return Page(
+        total: documents.count, documents: try objects(documents, service), bytes: answer.body.count)
     }
     guard let total = json["total"]?.integer, total >= 0, let documents = json["data"]?.array else {
       throw strange(answer, .get, [service])
@@ -55,7 +56,8 @@ final class FeathersClient: Sendable {
 
   func create(_ service: String, _ document: JSONObject) throws(MaquetteError) -> JSONObject {
     try object(
-      try send(.post, [service], body: .object(document), about: document["_id"]?.string ?? service), .post, [service])
+      try send(.post, [service], body: .object(document), about: document["_id"]?.string ?? service), .post,
+      [service])
   }
 
   /// - Returns: the documents as they are stored, in their order.
@@ -87,7 +89,9 @@ final class FeathersClient: Sendable {
   /// Removes all that matches; returns the documents as far as the query selects their members.
   func removeAll(_ service: String, _ query: QueryString) throws(MaquetteError) -> [JSONObject] {
     let answer = try send(.delete, [service], query, about: service)
-    guard let documents = try json(answer, .delete, [service]).array else { throw strange(answer, .delete, [service]) }
+    guard let documents = try json(answer, .delete, [service]).array else {
+      throw strange(answer, .delete, [service])
+    }
     return try objects(documents, service)
   }
 
@@ -97,7 +101,9 @@ final class FeathersClient: Sendable {
   func services() throws(MaquetteError) -> [String]? {
     do throws(MaquetteError) {
       let answer = try send(.get, ["info"], about: base)
-      guard let names = try json(answer, .get, ["info"])["services"]?.array else { throw strange(answer, .get, ["info"]) }
+      guard let names = try json(answer, .get, ["info"])["services"]?.array else {
+        throw strange(answer, .get, ["info"])
+      }
       return names.compactMap(\.string)
     } catch  where error.code == .notFound {
       return nil
@@ -106,7 +112,9 @@ final class FeathersClient: Sendable {
 
   /// Stores files of a model, and returns where: `[["model.json", "<folder>/model.json"], …]`; nil where the server
   /// takes none.
-  func upload(_ files: [StoredFile], to service: String) throws(MaquetteError) -> [(name: String, place: String)]? {
+  func upload(_ files: [StoredFile], to service: String) throws(MaquetteError) -> [(
+    name: String, place: String
+  )]? {
     let path = [service, "upload"]
     let form = MultipartForm(files)
     var request = request(.post, url(path), form.body)
@@ -116,7 +124,8 @@ final class FeathersClient: Sendable {
     try require(response, .post, path, about: service)
     var places: [(name: String, place: String)] = []
     for entry in try json(response, .post, path).array ?? [] {
-      guard let pair = entry.array, pair.count == 2, let name = pair[0].string, let place = pair[1].string else {
+      guard let pair = entry.array, pair.count == 2, let name = pair[0].string, let place = pair[1].string
+      else {
         throw strange(response, .post, path)
       }
       places.append((name, place))
@@ -198,12 +207,15 @@ final class FeathersClient: Sendable {
   }
 
   /// The error for an answer that no Feathers server gives.
-  private func strange(_ response: HTTPResponse, _ method: HTTPRequest.Method, _ path: [String]) -> MaquetteError {
+  private func strange(_ response: HTTPResponse, _ method: HTTPRequest.Method, _ path: [String])
+    -> MaquetteError
+  {
     let begin = String(decoding: response.body.prefix(60), as: UTF8.self)
     return MaquetteError(
       .badFormat,
       "\(method.rawValue) \(url(path)): the server answers what no Marcelle backend does ("
-        + (response.contentType.isEmpty ? "" : response.contentType + ", ") + "\(response.body.count) bytes: \(quoted(begin)))",
+        + (response.contentType.isEmpty ? "" : response.contentType + ", ")
+        + "\(response.body.count) bytes: \(quoted(begin)))",
       name: base)
   }
 }

@@ -11,7 +11,8 @@ enum FeathersError {
     let words = object?["message"]?.string ?? ""
     if let redirect = response.redirect {
       return MaquetteError(
-        .inputOutput, "\(action): the server sends elsewhere, which is not followed: open the store at \(redirect)",
+        .inputOutput,
+        "\(action): the server sends elsewhere, which is not followed: open the store at \(redirect)",
         name: redirect)
     }
     switch response.status {
@@ -20,9 +21,12 @@ enum FeathersError {
         .inputOutput,
         "\(action): the server wants to know who asks (401\(detail(words))): give it a token, by ?token-from=VARIABLE, "
           + "or one that is still good", name: name)
-    case 404: return MaquetteError(.notFound, words.isEmpty ? "\(action): there is no such thing (404)" : words, name: name)
+    case 404:
+      return MaquetteError(
+        .notFound, words.isEmpty ? "\(action): there is no such thing (404)" : words, name: name)
     default:
-      return MaquetteError(kind(response.status), "\(action): \(status(response.status))\(detail(words))", name: name)
+      return MaquetteError(
+        kind(response.status), "\(action): \(status(response.status))\(detail(words))", name: name)
     }
   }
 

@@ -35,7 +35,8 @@ extension Record {
     var members = document.members.filter { !["id", "createdAt", "updatedAt"].contains($0.name) }
       .map { ($0.name, $0.value) }
     if let prediction {
-      members.append((Self.instanceDate, .string(Timestamp(milliseconds: prediction.instance.updatedAt).description)))
+      members.append(
+        (Self.instanceDate, .string(Timestamp(milliseconds: prediction.instance.updatedAt).description)))
     }
     return JSONObject(members)
   }

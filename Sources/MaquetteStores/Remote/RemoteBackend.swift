@@ -122,7 +122,8 @@ final class RemoteBackend: Backend {
   /// Notes where the files of a model are, for ``file(at:of:)``.
   func noteUploads(of record: Record) {
     for entry in record.fields["files"]?.array ?? [] {
-      guard let pair = entry.array, pair.count == 2, let name = pair[0].string, let place = pair[1].string else { continue }
+      guard let pair = entry.array, pair.count == 2, let name = pair[0].string, let place = pair[1].string
+      else { continue }
       uploads.withLock { $0[place] = (record.id, name) }
     }
   }

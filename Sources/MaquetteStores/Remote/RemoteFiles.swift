@@ -26,7 +26,8 @@ struct RemoteFiles {
       for piece in 0..<pieces {
         let bytes = file.bytes[min(piece * Self.pieceBytes, file.bytes.count)...].prefix(Self.pieceBytes)
         let document: JSONObject = [
-          "folder": .string(folder.name), "owner": .string(owner), "name": .string(file.name), "piece": JSON(piece),
+          "folder": .string(folder.name), "owner": .string(owner), "name": .string(file.name),
+          "piece": JSON(piece),
           "pieces": JSON(pieces), "data": .string(Base64.text(bytes)),
         ]
         _ = try service.spaced { () throws(MaquetteError) in try client.create(Self.service, document) }
@@ -48,13 +49,15 @@ struct RemoteFiles {
     return try read(query) { $0 == name }.first?.bytes
   }
 
-  private func read(_ query: QueryString, _ isWanted: (String) -> Bool) throws(MaquetteError) -> [StoredFile] {
+  private func read(_ query: QueryString, _ isWanted: (String) -> Bool) throws(MaquetteError) -> [StoredFile]
+  {
     var names: [String] = []
     var pieces: [String: [Int: [UInt8]]] = [:]
     var counts: [String: Int] = [:]
     try walk(query) { (document) throws(MaquetteError) in
       guard let name = document["name"]?.string, let piece = document["piece"]?.integer,
-        let count = document["pieces"]?.integer, let data = document["data"]?.string, let bytes = Base64.bytes(data)
+        let count = document["pieces"]?.integer, let data = document["data"]?.string,
+        let bytes = Base64.bytes(data)
       else {
         throw MaquetteError(.badFormat, "a piece of a stored file is damaged", name: Self.service)
       }

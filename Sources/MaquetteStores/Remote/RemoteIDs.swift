@@ -30,7 +30,9 @@ final class RemoteIDs: Sendable {
   }
 
   /// The id as the server knows it.
-  func text(_ id: DocumentID) -> String { short.withLock { $0.contains(id) } ? Self.shortText(id) ?? id.text : id.text }
+  func text(_ id: DocumentID) -> String {
+    short.withLock { $0.contains(id) } ? Self.shortText(id) ?? id.text : id.text
+  }
 
   /// How else the server may know an id that nobody has seen yet; nil where it can't.
   func otherText(_ id: DocumentID) -> String? {

@@ -23,7 +23,8 @@ struct RemoteOptions: Equatable, Sendable {
     self.base = String(base)
     guard Self.isAddress(self.base) else {
       throw MaquetteError(
-        .invalidArgument, "\(quoted(location)) is no location of a server: it must be \"http://HOST:PORT/PATH\"",
+        .invalidArgument,
+        "\(quoted(location)) is no location of a server: it must be \"http://HOST:PORT/PATH\"",
         name: location)
     }
     for option in options.split(separator: "&").map(String.init) { try set(option) }
@@ -34,10 +35,14 @@ struct RemoteOptions: Equatable, Sendable {
     let (name, value) = (parts[0], parts.count == 2 ? parts[1] : "")
     switch name {
     case "timeout":
-      guard let number = Int(value), (1...Self.longestTime).contains(number) else { throw Self.refused(option, name) }
+      guard let number = Int(value), (1...Self.longestTime).contains(number) else {
+        throw Self.refused(option, name)
+      }
       timeout = number
     case "poll":
-      guard let number = Int(value), (1...Self.longestTime).contains(number) else { throw Self.refused(option, name) }
+      guard let number = Int(value), (1...Self.longestTime).contains(number) else {
+        throw Self.refused(option, name)
+      }
       poll = number
     case "token-from":
       guard !value.isEmpty, !value.utf8.contains(0) else { throw Self.refused(option, name) }
@@ -74,13 +79,17 @@ struct RemoteOptions: Equatable, Sendable {
     guard let scheme = ["http://", "https://"].first(where: { base.hasPrefix($0) }) else { return false }
     let rest = base.dropFirst(scheme.count)
     let authority = rest.prefix { $0 != "/" }
-    guard rest.dropFirst(authority.count).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") }) else {
+    guard
+      rest.dropFirst(authority.count).utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "#") })
+    else {
       return false
     }
     let host: Substring
     if authority.hasPrefix("[") {
       host = authority.prefix { $0 != "]" }.dropFirst()
-      guard authority.contains("]"), host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else { return false }
+      guard authority.contains("]"), host.allSatisfy({ $0.isHexDigit || $0 == ":" || $0 == "." }) else {
+        return false
+      }
     } else {
       host = authority.prefix { $0 != ":" }
       guard host.utf8.allSatisfy(isOfName) else { return false }
@@ -95,7 +104,8 @@ struct RemoteOptions: Equatable, Sendable {
   private static func isOfName(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): true
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+      true
     default: false
     }
   }

@@ -12,7 +12,9 @@ extension RemoteSession {
     _ filter: ServerFilter, selecting members: [String]?, behind mark: WalkMark? = nil,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    try walkRanked(filter, selecting: members, behind: mark) { (record, _) throws(MaquetteError) in try body(record) }
+    try walkRanked(filter, selecting: members, behind: mark) { (record, _) throws(MaquetteError) in
+      try body(record)
+    }
   }
 
   /// As ``walk(_:selecting:behind:_:)``, with how many records come before each.
@@ -71,7 +73,8 @@ extension RemoteSession {
   ) throws(MaquetteError) {
     let mark = try mark(at: position)
     let filter = ServerFilter(condition, in: dataset)
-    try walkRanked(filter, selecting: Self.members(parts), behind: mark) { (record, rank) throws(MaquetteError) in
+    try walkRanked(filter, selecting: Self.members(parts), behind: mark) {
+      (record, rank) throws(MaquetteError) in
       guard dataset == nil || isSame(record.dataset, dataset) else { return true }
       var record = record
       record.place = Int64(scanned.count)
@@ -84,7 +87,8 @@ extension RemoteSession {
   private func mark(at position: Int64) throws(MaquetteError) -> WalkMark? {
     guard position != .min else { return nil }
     guard let mark = service.mark(position) else {
-      throw MaquetteError(.closed, "the service '\(service.name)' was read too long ago to go on there", name: service.name)
+      throw MaquetteError(
+        .closed, "the service '\(service.name)' was read too long ago to go on there", name: service.name)
     }
     return mark
   }
@@ -156,7 +160,9 @@ extension RemoteSession {
     _ query: Query, _ filter: ServerFilter, _ limit: Int
   ) throws(MaquetteError) -> (total: Int, records: [Record])? {
     var base = filter.query
-    if let members = Self.members(query.selectedParts.union(query.condition.parts)) { base.add("$select", members) }
+    if let members = Self.members(query.selectedParts.union(query.condition.parts)) {
+      base.add("$select", members)
+    }
     for key in query.sort { base.add(["$sort", key.field], key.isAscending ? "1" : "-1") }
     if !query.sort.contains(where: { $0.field == "createdAt" }) { base.add(["$sort", "createdAt"], "1") }
     base.add(["$sort", "_id"], "1")
@@ -167,7 +173,9 @@ extension RemoteSession {
       query.add("$limit", String(min(limit - records.count, 1000)))
       query.add("$skip", String(skip + records.count))
       let page = try client.find(service.name, query)
-      for document in page.documents.prefix(limit - records.count) { records.append(try record(of: document)) }
+      for document in page.documents.prefix(limit - records.count) {
+        records.append(try record(of: document))
+      }
       // A server has a largest page of its own.
       if page.documents.isEmpty || records.count >= limit || skip + records.count >= page.total {
         return (page.total, records)
@@ -216,7 +224,8 @@ extension RemoteSession {
     }
     var next = request
     if let last {
-      next.position = service.mark(WalkMark(rank: last.rank, id: last.record.id, createdAt: last.record.createdAt))
+      next.position = service.mark(
+        WalkMark(rank: last.rank, id: last.record.id, createdAt: last.record.createdAt))
     }
     next.width = builder.width
     next.targetWidth = builder.targetWidth

@@ -159,7 +159,9 @@ extension RemoteSession {
       let all = query
       do throws(MaquetteError) {
         var ids: [DocumentID] = []
-        for document in try service.spaced({ () throws(MaquetteError) in try client.removeAll(service.name, all) }) {
+        for document in try service.spaced({ () throws(MaquetteError) in
+          try client.removeAll(service.name, all)
+        }) {
           ids.append(try backend.ids.id(of: document, in: service.name))
         }
         let removed = ids
@@ -203,7 +205,9 @@ extension RemoteSession {
   }
 
   private static func folders(_ record: Record) -> [String] {
-    (record.fields["files"]?.array ?? []).compactMap { $0.array?.last?.string.flatMap { Folder.split($0)?.folder } }
+    (record.fields["files"]?.array ?? []).compactMap {
+      $0.array?.last?.string.flatMap { Folder.split($0)?.folder }
+    }
   }
 
   func folders(beginning prefix: String) throws(MaquetteError) -> [String] {

@@ -95,7 +95,9 @@ final class RemoteSession: Session {
   }
 
   /// The records of ids, in any order; those that are gone are left out.
-  func records(_ ids: [DocumentID], selecting members: [String]?) throws(MaquetteError) -> [DocumentID: Record] {
+  func records(_ ids: [DocumentID], selecting members: [String]?) throws(MaquetteError) -> [DocumentID:
+    Record]
+  {
     var records: [DocumentID: Record] = [:]
     // More elements than 20 a server's parser may take for an object.
     for start in stride(from: 0, to: ids.count, by: 20) {
@@ -119,7 +121,9 @@ final class RemoteSession: Session {
     guard ServerFilter.isPlain(name) else {
       var newest: Record?
       try walk(ServerFilter(), selecting: Self.members(parts)) { record in
-        if isSame(record.name, name), newest.map({ $0.updatedAt <= record.updatedAt }) ?? true { newest = record }
+        if isSame(record.name, name), newest.map({ $0.updatedAt <= record.updatedAt }) ?? true {
+          newest = record
+        }
         return true
       }
       return newest

@@ -64,12 +64,16 @@ struct ServerFilter {
 
   /// Whether a text is one and the same to every server: nothing that looks like a number, a date or a word of JSON.
   static func isPlain(_ text: String) -> Bool {
-    guard let first = text.utf8.first, !["true", "false", "null", "undefined", "NaN", "Infinity"].contains(text) else {
+    guard let first = text.utf8.first,
+      !["true", "false", "null", "undefined", "NaN", "Infinity"].contains(text)
+    else {
       return false
     }
     switch first {
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: "."):
-      return text.utf8.contains { ($0 | 0x20) > UInt8(ascii: "f") && ($0 | 0x20) != UInt8(ascii: "x") && $0 < 0x80 }
+      return text.utf8.contains {
+        ($0 | 0x20) > UInt8(ascii: "f") && ($0 | 0x20) != UInt8(ascii: "x") && $0 < 0x80
+      }
         && Timestamp(text) == nil
     // White space in front is no part of a number.
     case 0...32: return false

@@ -8,8 +8,11 @@ import Testing
 
 /// What servers and networks do to whoever relies on them: it all ends in an error, in time.
 @Suite("Faults of a server") struct RemoteFaultTests {
-  private static func response(_ body: String, _ type: String = "application/json", status: String = "200 OK") -> [UInt8] {
-    Array("HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+  private static func response(_ body: String, _ type: String = "application/json", status: String = "200 OK")
+    -> [UInt8]
+  {
+    Array(
+      "HTTP/1.1 \(status)\r\nContent-Type: \(type)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
   }
 
   static let strange: [(what: String, reply: ServerReply)] = [
@@ -21,13 +24,25 @@ import Testing
     ("broken JSON", .raw(response(#"{"total": 1, "data": [{"_id": "#))),
     ("JSON of another kind", .raw(response("42"))),
     ("a page without its data", .raw(response(#"{"total": 3}"#))),
-    ("a page of no documents", .raw(response(#"{"total": 3, "limit": 1, "skip": 0, "data": [1, "a", null]}"#))),
+    (
+      "a page of no documents",
+      .raw(response(#"{"total": 3, "limit": 1, "skip": 0, "data": [1, "a", null]}"#))
+    ),
     ("a total below zero", .raw(response(#"{"total": -3, "limit": 1, "skip": 0, "data": []}"#))),
-    ("a body that ends too early", .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{\"total\":".utf8))),
-    ("a chunk that ends too early", .raw(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"total\":".utf8))),
+    (
+      "a body that ends too early",
+      .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{\"total\":".utf8))
+    ),
+    (
+      "a chunk that ends too early",
+      .raw(Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{\"total\":".utf8))
+    ),
     ("a length that is none", .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: -7\r\n\r\n{}".utf8))),
     ("deep JSON", .raw(response(String(repeating: "[", count: 100_000)))),
-    ("bytes that are no UTF-8", .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\"".utf8) + [0xFF, 0xFE, 0x22])),
+    (
+      "bytes that are no UTF-8",
+      .raw(Array("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\"".utf8) + [0xFF, 0xFE, 0x22])
+    ),
     ("an endless header", .raw(Array("HTTP/1.1 200 OK\r\n".utf8) + [UInt8](repeating: 65, count: 1 << 20))),
     ("a status that is none", .raw(Array("HTTP/1.1 999999 X\r\n\r\n".utf8))),
     ("a hang-up", .hangUp),
@@ -61,7 +76,13 @@ import Testing
   func bareDocument() throws {
     let remote = try RemoteStore()
     remote.server.setDocuments(
-      "s", [["_id": "65a1b2c30000000000000001", "createdAt": 5, "updatedAt": "soon", "x": [1e300], "datasetName": "d"]])
+      "s",
+      [
+        [
+          "_id": "65a1b2c30000000000000001", "createdAt": 5, "updatedAt": "soon", "x": [1e300],
+          "datasetName": "d",
+        ]
+      ])
     let document = try remote.store.service("s").get("65a1b2c30000000000000001")
     #expect(document["x"] == [1e300])
     #expect(document["updatedAt"] == "1970-01-01T00:00:00.000Z")
@@ -71,10 +92,13 @@ import Testing
   func silence() throws {
     let remote = try RemoteStore(options: "?timeout=300")
     let service = try remote.store.service("s")
-    let slow = Array("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".utf8) + [UInt8](repeating: 32, count: 100)
+    let slow =
+      Array("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n".utf8) + [UInt8](repeating: 32, count: 100)
     for reply in [ServerReply.silence, .slowly(slow, milliseconds: 20)] {
       remote.server.intercept { _ in reply }
-      for call in [{ _ = try service.find() }, { _ = try service.create([:]) }] as [@Sendable () throws -> Void] {
+      for call in [{ _ = try service.find() }, { _ = try service.create([:]) }]
+        as [@Sendable () throws -> Void]
+      {
         let outcome = try within(seconds: 20) { failure { try call() } }
         #expect(outcome??.code == .timeout)
         #expect(outcome??.message.contains("300 ms") == true)
@@ -89,13 +113,17 @@ import Testing
     let store = try DataStore(location + "?timeout=2000")
     let service = try store.service("s")
     server.stop()
-    for call in [{ _ = try service.find() }, { _ = try service.create([:]) }, { _ = try DataStore(location) }]
+    for call in [
+      { _ = try service.find() }, { _ = try service.create([:]) }, { _ = try DataStore(location) },
+    ]
       as [@Sendable () throws -> Void]
     {
       let outcome = try within(seconds: 20) { failure { try call() } }
       #expect(outcome??.code == .inputOutput)
     }
-    let nowhere = try within(seconds: 60) { failure { _ = try DataStore("http://nowhere.invalid?timeout=3000") } }
+    let nowhere = try within(seconds: 60) {
+      failure { _ = try DataStore("http://nowhere.invalid?timeout=3000") }
+    }
     #expect(nowhere??.code == .inputOutput || nowhere??.code == .timeout)
   }
 
@@ -153,7 +181,11 @@ import Testing
     let isFirst = Mutex(true)
     server.intercept { request in
       guard request.method == "DELETE", request.path.first == "s" else { return nil }
-      guard isFirst.withLock({ first in defer { first = false }; return first }) else { return nil }
+      guard
+        isFirst.withLock({ first in
+          defer { first = false }; return first
+        })
+      else { return nil }
       server.setDocuments("s", [])
       return .hangUp
     }
@@ -183,7 +215,9 @@ import Testing
   func redirect() throws {
     let remote = try RemoteStore()
     let service = try remote.store.service("s")
-    remote.server.intercept { _ in .answer(status: 302, body: [], headers: ["Location: https://elsewhere.invalid/s"]) }
+    remote.server.intercept { _ in
+      .answer(status: 302, body: [], headers: ["Location: https://elsewhere.invalid/s"])
+    }
     let error = try #require(failure { _ = try service.find() })
     #expect(error.code == .inputOutput)
     #expect(error.message.contains("https://elsewhere.invalid/s"))
@@ -192,22 +226,28 @@ import Testing
   @Test(
     "an error of the server keeps its words, and gets a code that fits",
     arguments: [
-      (400, "BadRequest", .invalidArgument), (401, "NotAuthenticated", .inputOutput), (403, "Forbidden", .inputOutput),
+      (400, "BadRequest", .invalidArgument), (401, "NotAuthenticated", .inputOutput),
+      (403, "Forbidden", .inputOutput),
       (404, "NotFound", .notFound), (405, "MethodNotAllowed", .unsupported), (408, "Timeout", .timeout),
-      (409, "Conflict", .conflict), (413, "PayloadTooLarge", .invalidArgument), (422, "Unprocessable", .invalidArgument),
+      (409, "Conflict", .conflict), (413, "PayloadTooLarge", .invalidArgument),
+      (422, "Unprocessable", .invalidArgument),
       (500, "GeneralError", .inputOutput), (501, "NotImplemented", .unsupported),
     ] as [(Int, String, MaquetteError.Code)])
   func codes(_ status: Int, _ name: String, _ code: MaquetteError.Code) throws {
     let remote = try RemoteStore()
     let service = try remote.store.service("s")
     remote.server.intercept { _ in
-      .answer(status: status, body: Array(#"{"name":"\#(name)","message":"so it is","code":\#(status),"errors":{}}"#.utf8))
+      .answer(
+        status: status,
+        body: Array(#"{"name":"\#(name)","message":"so it is","code":\#(status),"errors":{}}"#.utf8))
     }
     let error = try #require(failure { _ = try service.find() })
     #expect(error.code == code)
     #expect(error.message.contains("so it is"))
     // Proxies answer in their own way.
-    remote.server.intercept { _ in .answer(status: status, body: Array("<h1>\(status)</h1>".utf8), contentType: "text/html") }
+    remote.server.intercept { _ in
+      .answer(status: status, body: Array("<h1>\(status)</h1>".utf8), contentType: "text/html")
+    }
     #expect(failure { _ = try service.find() }?.code == code)
   }
 
@@ -215,7 +255,9 @@ import Testing
   func tooLarge() throws {
     let remote = try RemoteStore()
     let service = try remote.store.service("s")
-    let huge = Array("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".utf8) + [UInt8](repeating: 32, count: 270 << 20)
+    let huge =
+      Array("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".utf8)
+      + [UInt8](repeating: 32, count: 270 << 20)
     remote.server.intercept { _ in .raw(huge) }
     let error = try #require(failure { _ = try service.find() })
     #expect(error.code == .inputOutput)
@@ -226,7 +268,8 @@ import Testing
   func chunks() throws {
     let remote = try RemoteStore()
     let service = try remote.store.service("s")
-    let text = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"total\"\r\n1c\r\n:0,\"limit\":1,\"skip\":0,\"data\"\r\n4\r\n:[]}\r\n0\r\n\r\n"
+    let text =
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"total\"\r\n1c\r\n:0,\"limit\":1,\"skip\":0,\"data\"\r\n4\r\n:[]}\r\n0\r\n\r\n"
     remote.server.intercept { _ in .raw(Array(text.utf8)) }
     #expect(try service.find().total == 0)
   }

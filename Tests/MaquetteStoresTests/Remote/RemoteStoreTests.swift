@@ -11,9 +11,12 @@ import Testing
   @Test(
     "a location that can't be one is refused, and says what is possible",
     arguments: [
-      "http://", "http:///path", "http://host:0", "http://host:99999", "http://host:x", "http://user:word@host",
-      "http://host/a b", "http://host?timeout=0", "http://host?timeout=x", "http://host?poll=-1", "http://host?token=secret",
-      "http://host?token-from=", "http://ho st", "http://[::1", "http://host?x", "https://ho\"st", "http://host#there",
+      "http://", "http:///path", "http://host:0", "http://host:99999", "http://host:x",
+      "http://user:word@host",
+      "http://host/a b", "http://host?timeout=0", "http://host?timeout=x", "http://host?poll=-1",
+      "http://host?token=secret",
+      "http://host?token-from=", "http://ho st", "http://[::1", "http://host?x", "https://ho\"st",
+      "http://host#there",
     ])
   func badLocations(_ location: String) {
     let error = failure { _ = try DataStore(location) }
@@ -38,7 +41,9 @@ import Testing
     let error = try #require(failure { _ = try DataStore(server.location) })
     #expect(error.code == .inputOutput)
     #expect(error.message.contains("token-from"))
-    #expect(failure { _ = try DataStore(server.location + "?token-from=MAQUETTE_TEST_NONE") }?.name == "MAQUETTE_TEST_NONE")
+    #expect(
+      failure { _ = try DataStore(server.location + "?token-from=MAQUETTE_TEST_NONE") }?.name
+        == "MAQUETTE_TEST_NONE")
     try alone {
       setenv("MAQUETTE_TEST_TOKEN", "s3cret", 1)
       defer { unsetenv("MAQUETTE_TEST_TOKEN") }
@@ -47,7 +52,8 @@ import Testing
       #expect(!store.location.contains("s3cret"))
       setenv("MAQUETTE_TEST_TOKEN", "two\r\nlines", 1)
       #expect(
-        failure { _ = try DataStore(server.location + "?token-from=MAQUETTE_TEST_TOKEN") }?.code == .invalidArgument)
+        failure { _ = try DataStore(server.location + "?token-from=MAQUETTE_TEST_TOKEN") }?.code
+          == .invalidArgument)
     }
     #expect(server.documents("s").count == 1)
   }
@@ -67,7 +73,8 @@ import Testing
     try dataset.clear()
     #expect(dataset.count == 0)
     let model = try remote.store.service("tfjs-models").create(
-      ["name": "m"], files: [StoredFile(name: "model.json", bytes: [1]), StoredFile(name: "model.weights.bin", bytes: [2])])
+      ["name": "m"],
+      files: [StoredFile(name: "model.json", bytes: [1]), StoredFile(name: "model.weights.bin", bytes: [2])])
     let path = try #require(model["files"]?.array?.last?.array?.last?.string)
     #expect(try remote.store.service("tfjs-models").file(at: path) == [2])
   }
@@ -131,14 +138,18 @@ import Testing
     #expect(seen == Array(0..<300))
   }
 
-  @Test("a model's files go where a Marcelle backend keeps them, and those of other kinds among the documents")
+  @Test(
+    "a model's files go where a Marcelle backend keeps them, and those of other kinds among the documents")
   func files() throws {
     let remote = try RemoteStore()
     let service = try remote.store.service("tfjs-models")
     let weights = (0..<200_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
     let model = try service.create(
       ["name": "m"],
-      files: [StoredFile(name: "model.json", bytes: Array("{}".utf8)), StoredFile(name: "model.weights.bin", bytes: weights)])
+      files: [
+        StoredFile(name: "model.json", bytes: Array("{}".utf8)),
+        StoredFile(name: "model.weights.bin", bytes: weights),
+      ])
     #expect(remote.server.documents("maquette-files") == [])
     func path(_ document: JSONObject) throws -> String {
       try #require(document["files"]?.array?.last?.array?.last?.string)
@@ -154,7 +165,8 @@ import Testing
     #expect(remote.server.documents("maquette-files").count == 5)
     let names = try remote.store.services()
     #expect(!names.contains("maquette-files"))
-    let replaced = try others.replace(other.id, with: ["name": "k"], files: [StoredFile(name: "k.safetensors", bytes: [])])
+    let replaced = try others.replace(
+      other.id, with: ["name": "k"], files: [StoredFile(name: "k.safetensors", bytes: [])])
     #expect(try others.file(at: path(replaced)) == [])
     #expect(failure { _ = try others.file(at: path(other)) }?.code == .notFound)
     _ = try others.remove(other.id)
@@ -198,7 +210,8 @@ import Testing
     let remote = try RemoteStore()
     let service = try remote.store.service("s")
     let document: JSONObject = [
-      "a": nil, "b": true, "c": 0.1, "d": 1e300, "e": "é\u{0}\u{1F600}\n\"", "f": [[], [1, [2]]], "g": ["h": ["i": nil]],
+      "a": nil, "b": true, "c": 0.1, "d": 1e300, "e": "é\u{0}\u{1F600}\n\"", "f": [[], [1, [2]]],
+      "g": ["h": ["i": nil]],
       "createdAt": "not a date", "name": 5, "y": [1], "x": ["nested": 1],
     ]
     let stored = try service.create(document)

@@ -34,13 +34,16 @@ final class Script: Sendable {
   init(_ exchanges: [Exchange]) { left = Mutex(exchanges) }
 
   /// What was asked although it is not in the script, and what is in it and was not asked.
-  var differences: [String] { surprises.withLock { $0 } + left.withLock { $0.map { "missing: " + $0.request } } }
+  var differences: [String] {
+    surprises.withLock { $0 } + left.withLock { $0.map { "missing: " + $0.request } }
+  }
 
   func reply(to request: ServerRequest) -> ServerReply {
     let line = percentDecoded(request.line)
     let exchange = left.withLock { $0.isEmpty ? nil : $0.removeFirst() }
     let body = try? JSON(parsing: request.body)
-    guard let exchange, exchange.request == line, exchange.body == nil || (try? JSON(parsing: exchange.body ?? "")) == body
+    guard let exchange, exchange.request == line,
+      exchange.body == nil || (try? JSON(parsing: exchange.body ?? "")) == body
     else {
       surprises.withLock { $0.append("asked: \(line) \(String(decoding: request.body, as: UTF8.self))") }
       return .answer(status: 500, body: [])

@@ -34,7 +34,7 @@ import Testing
     _ = try others.remove(stored.id)
     #expect(eventually { seen.values.count == 3 })
     #expect(kinds(seen) == ["created", "updated", "removed"])
-    #expect(seen.values.allSatisfy(\.isForeign))
+    #expect(seen.values.map(\.isForeign) == [true, true, true])
     #expect(seen.values[0].document.id == stored.id)
     subscription.cancel()
   }
@@ -65,7 +65,7 @@ import Testing
     let created = foreign.filter { $0.kind == .created }.count
     #expect(created >= 21 && created <= 41)
     #expect(Set(foreign.filter { $0.kind == .created }.map { $0.document.id }).count == created)
-    #expect(foreign.allSatisfy { $0.document["ours"] == nil })
+    #expect(foreign.filter { $0.document["ours"] != nil }.isEmpty)
   }
 
   @Test("a dataset follows what others do to its instances")

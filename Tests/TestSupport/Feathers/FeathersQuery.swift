@@ -38,7 +38,9 @@ struct FeathersQuery {
   static func parse(_ text: String) -> JSON {
     var root = JSON.object([:])
     for part in text.split(separator: "&") {
-      let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map { percentDecoded(String($0)) }
+      let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map {
+        percentDecoded(String($0))
+      }
       var steps: [String] = []
       var rest = pair[0][...]
       steps.append(String(rest.prefix { $0 != "[" }))
@@ -126,7 +128,9 @@ struct FeathersQuery {
   }
 
   private static func same(_ left: JSON, _ right: JSON) -> Bool {
-    if case .string(let left) = left, case .string(let right) = right { return left.utf8.elementsEqual(right.utf8) }
+    if case .string(let left) = left, case .string(let right) = right {
+      return left.utf8.elementsEqual(right.utf8)
+    }
     return left == right
   }
 

@@ -62,7 +62,9 @@ package final class FeathersServer: Sendable {
   package func forgetRequests() { state.value.withLock { $0.lines = [] } }
 
   /// What a service holds, as it is stored.
-  package func documents(_ service: String) -> [JSONObject] { state.value.withLock { $0.services[service] ?? [] } }
+  package func documents(_ service: String) -> [JSONObject] {
+    state.value.withLock { $0.services[service] ?? [] }
+  }
   package func setDocuments(_ service: String, _ documents: [JSONObject]) {
     state.value.withLock { state in
       state.services[service] = documents
@@ -92,7 +94,8 @@ package final class FeathersServer: Sendable {
         text += letter.lowercased()
       }
       let json: JSON = [
-        "name": .string(name), "message": .string(message), "code": JSON(status), "className": .string(className),
+        "name": .string(name), "message": .string(message), "code": JSON(status),
+        "className": .string(className),
         "errors": [:],
       ]
       return .answer(status: status, body: Array(json.description.utf8))
@@ -128,7 +131,9 @@ package final class FeathersServer: Sendable {
         let folder = id(&state)
         var places: [JSON] = []
         for (name, bytes) in FormReader.files(request) {
-          guard name == "model.json" || name == "model.weights.bin" || name.contains("shard") else { continue }
+          guard name == "model.json" || name == "model.weights.bin" || name.contains("shard") else {
+            continue
+          }
           state.files["\(folder)/\(name)"] = bytes
           places.append([.string(name), .string("\(folder)/\(name)")])
         }
@@ -152,7 +157,8 @@ package final class FeathersServer: Sendable {
       let digits = String(state.lastID, radix: 16)
       let length = settings.hasShortIDs ? 16 : 24
       let beginning = settings.hasShortIDs ? "zQ" : "65a1b2c3"
-      return beginning + String(repeating: "0", count: length - beginning.utf8.count - digits.utf8.count) + digits
+      return beginning + String(repeating: "0", count: length - beginning.utf8.count - digits.utf8.count)
+        + digits
     }
 
     private func service(_ request: ServerRequest, _ state: inout State) throws(Failure) -> (Int, JSON) {
@@ -215,7 +221,8 @@ package final class FeathersServer: Sendable {
         documents = documents.indices.filter { !gone.contains($0) }.map { documents[$0] }
         return (200, id == nil ? .array(removed) : removed[0])
       default:
-        throw Failure(status: 405, name: "MethodNotAllowed", message: "Method `\(request.method)` is not supported here")
+        throw Failure(
+          status: 405, name: "MethodNotAllowed", message: "Method `\(request.method)` is not supported here")
       }
     }
 
@@ -231,7 +238,9 @@ package final class FeathersServer: Sendable {
       if let field = query.distinct {
         var values: [JSON] = []
         for document in found {
-          if let value = FeathersQuery.value(document, field), !values.contains(value) { values.append(value) }
+          if let value = FeathersQuery.value(document, field), !values.contains(value) {
+            values.append(value)
+          }
         }
         return .array(values)
       }
@@ -257,7 +266,8 @@ package final class FeathersServer: Sendable {
 /// The files of a multipart form.
 private enum FormReader {
   static func files(_ request: ServerRequest) -> [(name: String, bytes: [UInt8])] {
-    guard let type = request.headers["content-type"], let boundary = type.split(separator: "boundary=").last else { return [] }
+    guard let type = request.headers["content-type"], let boundary = type.split(separator: "boundary=").last
+    else { return [] }
     let mark = Array("--\(boundary)".utf8)
     var files: [(name: String, bytes: [UInt8])] = []
     var parts: [ArraySlice<UInt8>] = []
@@ -274,7 +284,11 @@ private enum FormReader {
     }
     for part in parts.dropFirst() {
       let bytes = Array(part)
-      guard let end = (0..<max(0, bytes.count - 3)).first(where: { Array(bytes[$0..<$0 + 4]) == [13, 10, 13, 10] }) else {
+      guard
+        let end = (0..<max(0, bytes.count - 3)).first(where: {
+          Array(bytes[$0..<$0 + 4]) == [13, 10, 13, 10]
+        })
+      else {
         continue
       }
       let head = String(decoding: bytes[..<end], as: UTF8.self)

@@ -54,7 +54,8 @@ package final class HTTPServer: Sendable {
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let bound = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(listener, $0, length) == 0 && listen(listener, 64) == 0 && getsockname(listener, $0, &length) == 0
+        bind(listener, $0, length) == 0 && listen(listener, 64) == 0
+          && getsockname(listener, $0, &length) == 0
       }
     }
     guard listener >= 0, bound else {
@@ -117,7 +118,8 @@ package final class HTTPServer: Sendable {
     while let request = read(connection, &buffer) {
       switch handle(request) {
       case .answer(let status, let body, let contentType, let headers):
-        var text = "HTTP/1.1 \(status) Status\r\nContent-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n"
+        var text =
+          "HTTP/1.1 \(status) Status\r\nContent-Type: \(contentType)\r\nContent-Length: \(body.count)\r\n"
         for header in headers { text += header + "\r\n" }
         guard write(connection, Array((text + "\r\n").utf8) + body) else { return }
       case .raw(let bytes):
@@ -141,7 +143,9 @@ package final class HTTPServer: Sendable {
   private static func write(_ connection: Int32, _ bytes: [UInt8]) -> Bool {
     var sent = 0
     while sent < bytes.count {
-      let count = bytes[sent...].withUnsafeBytes { send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+      let count = bytes[sent...].withUnsafeBytes {
+        send(connection, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
       guard count > 0 else { return false }
       sent += count
     }
@@ -175,7 +179,8 @@ package final class HTTPServer: Sendable {
     let target = first[1].split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
     return ServerRequest(
       method: String(first[0]), path: target[0].split(separator: "/").map { percentDecoded(String($0)) },
-      query: target.count > 1 ? String(target[1]) : "", headers: headers, body: body, line: "\(first[0]) \(first[1])")
+      query: target.count > 1 ? String(target[1]) : "", headers: headers, body: body,
+      line: "\(first[0]) \(first[1])")
   }
 
   private static func receive(_ connection: Int32, _ buffer: inout [UInt8]) -> Bool {
@@ -192,7 +197,9 @@ package func percentDecoded(_ text: String) -> String {
   var bytes: [UInt8] = []
   var rest = Array(text.utf8)[...]
   while let byte = rest.popFirst() {
-    if byte == UInt8(ascii: "%"), rest.count >= 2, let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16) {
+    if byte == UInt8(ascii: "%"), rest.count >= 2,
+      let value = UInt8(String(decoding: rest.prefix(2), as: UTF8.self), radix: 16)
+    {
       bytes.append(value)
       rest = rest.dropFirst(2)
     } else {

@@ -24,6 +24,7 @@ class Store(Owner):
     >>> Store("sqlite:digits.db")     # a file, made if it is not there, that several processes may use at once
     >>> Store("memory:")              # ends with the program
     >>> Store(Path("digits.db"))      # a path is an SQLite file
+    >>> Store("http://localhost:3030")   # a Marcelle backend; `?token-from=VARIABLE` names where a token is
     """
 
     def __init__(self, location: str | os.PathLike[str] = "memory:") -> None:

@@ -37,7 +37,9 @@ final class CurlConnection: @unchecked Sendable {  // used by one thread at a ti
     defer { library.freeList(list) }
     // `Expect` would have the server asked before each body, and be waited for where it doesn't answer that.
     for header in request.headers + [("Expect", "")] {
-      list = library.append(list, header.value.isEmpty ? header.name + ":" : header.name + ": " + header.value) ?? list
+      list =
+        library.append(list, header.value.isEmpty ? header.name + ":" : header.name + ": " + header.value)
+        ?? list
     }
     set(.headers, list)
     set(.userAgent, "Maquette")
@@ -46,7 +48,8 @@ final class CurlConnection: @unchecked Sendable {  // used by one thread at a ti
     let context = Unmanaged.passUnretained(exchange).toOpaque()
     if let body = request.body {
       set(.upload, 1)
-      _ = maquette_system_curl_set_size(library.set, handle, Curl.Option.inputSize.rawValue, Int64(body.count))
+      _ = maquette_system_curl_set_size(
+        library.set, handle, Curl.Option.inputSize.rawValue, Int64(body.count))
       set(.readFunction) { Exchange.from($3)?.give($0, $1 &* $2) ?? Curl.abortReading }
       set(.readData, context)
     }
@@ -101,9 +104,10 @@ final class CurlConnection: @unchecked Sendable {  // used by one thread at a ti
 
   private func set(
     _ option: Curl.Option,
-    _ function: @escaping @convention(c) (
-      UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?
-    ) -> Int
+    _ function:
+      @escaping @convention(c) (
+        UnsafeMutablePointer<CChar>?, Int, Int, UnsafeMutableRawPointer?
+      ) -> Int
   ) {
     _ = maquette_system_curl_set_function(library.set, handle, option.rawValue, function)
   }

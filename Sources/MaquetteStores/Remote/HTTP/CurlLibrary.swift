@@ -55,7 +55,8 @@ struct CurlLibrary: @unchecked Sendable {  // addresses of functions
   private init(_ library: UnsafeMutableRawPointer, _ name: String) throws(MaquetteError) {
     func address(_ function: String) throws(MaquetteError) -> UnsafeMutableRawPointer {
       guard let address = dlsym(library, function) else {
-        throw MaquetteError(.unsupported, "\(name) is no libcurl that can be used: it lacks \(function)", name: name)
+        throw MaquetteError(
+          .unsupported, "\(name) is no libcurl that can be used: it lacks \(function)", name: name)
       }
       return address
     }

@@ -39,7 +39,11 @@ final class HTTPClient: Sendable {
       let left = deadline.millisecondsLeft
       let outcome: Result<HTTPResponse, HTTPFailure>
       let connection: CurlConnection
-      if let kept = idle.withLock({ $0.popLast() }) { connection = kept } else { connection = try CurlConnection() }
+      if let kept = idle.withLock({ $0.popLast() }) {
+        connection = kept
+      } else {
+        connection = try CurlConnection()
+      }
       do throws(HTTPFailure) {
         outcome = .success(try connection.send(request, timeout: left))
         keep(connection)
@@ -91,12 +95,14 @@ final class HTTPClient: Sendable {
   private func error(_ failure: HTTPFailure) -> MaquetteError {
     switch failure.kind {
     case .timeout:
-      MaquetteError(.timeout, "\(server) gave no answer within \(timeout) ms: \(failure.message)", name: server)
+      MaquetteError(
+        .timeout, "\(server) gave no answer within \(timeout) ms: \(failure.message)", name: server)
     case .unreachable:
       MaquetteError(.inputOutput, "\(server) can't be reached: \(failure.message)", name: server)
     case .broken:
       MaquetteError(
-        .inputOutput, "the connection to \(server) broke, or it speaks no HTTP: \(failure.message)", name: server)
+        .inputOutput, "the connection to \(server) broke, or it speaks no HTTP: \(failure.message)",
+        name: server)
     case .tooLarge:
       MaquetteError(.inputOutput, "\(server) answers more than can be taken", name: server)
     case .untrusted:
