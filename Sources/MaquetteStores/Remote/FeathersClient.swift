@@ -80,9 +80,9 @@ final class FeathersClient: Sendable {
   func remove(_ service: String, _ id: String) throws(MaquetteError) {
     let path = [service, id]
     let url = self.url(path)
-    let (response, isRepeated) = try http.send(request(.delete, url, nil))
+    let response = try http.send(request(.delete, url, nil))
     // What an attempt before has removed is not there any more.
-    if response.status == 404 && isRepeated { return }
+    if response.status == 404 && response.isRepeated { return }
     try require(response, .delete, path, about: id)
   }
 
@@ -119,7 +119,7 @@ final class FeathersClient: Sendable {
     let form = MultipartForm(files)
     var request = request(.post, url(path), form.body)
     request.headers[request.headers.count - 1] = ("Content-Type", form.contentType)
-    let response = try http.send(request).response
+    let response = try http.send(request)
     if response.status == 404 || response.status == 405 { return nil }
     try require(response, .post, path, about: service)
     var places: [(name: String, place: String)] = []
@@ -138,7 +138,7 @@ final class FeathersClient: Sendable {
   func file(_ service: String, _ id: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
     var request = request(.get, url([service, id, name]), nil)
     request.largestAnswer = 1 << 30
-    let response = try http.send(request).response
+    let response = try http.send(request)
     if response.status == 404 { return nil }
     try require(response, .get, [service, id, name], about: name)
     return response.body
@@ -165,7 +165,7 @@ final class FeathersClient: Sendable {
     about name: String
   ) throws(MaquetteError) -> HTTPResponse {
     let bytes = body.map { Array($0.description.utf8) }
-    let response = try http.send(request(method, url(path) + query.suffix, bytes)).response
+    let response = try http.send(request(method, url(path) + query.suffix, bytes))
     try require(response, method, path, about: name)
     return response
   }

@@ -34,7 +34,14 @@ struct PageWalk {
     var query = query
     query.add("$limit", String(limit))
     query.add("$skip", String(skip))
-    let page = try client.find(service, query)
+    let page: FeathersClient.Page
+    do throws(MaquetteError) {
+      page = try client.find(service, query)
+    } catch  where error.code == .outOfMemory && limit > 1 {
+      // Large documents.
+      limit = max(1, limit / 4)
+      return try next()
+    }
     total = page.total
     skip += page.documents.count
     isOver = page.documents.isEmpty || skip >= page.total

@@ -42,7 +42,7 @@ final class RemoteBackend: Backend {
 
   func serviceNames() throws(MaquetteError) -> [String] {
     let told = (try client.services() ?? []).filter { $0 != RemoteFiles.service }
-    let opened = services.withLock { $0.map(\.name) }
+    let opened = services.withLock { $0.map(\.name) }.filter { $0 != RemoteFiles.service }
     return told + opened.filter { !told.contains($0) }
   }
 

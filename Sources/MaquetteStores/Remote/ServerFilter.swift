@@ -39,6 +39,7 @@ struct ServerFilter {
   /// The texts of which a field must have one; nil where it may be otherwise.
   private static func texts(_ test: Test) -> [String]? {
     switch test {
+    case .all(let tests): return tests.count == 1 ? texts(tests[0]) : nil
     case .equals(let operand): return operand.json.string.map { [$0] }
     case .isOneOf(let choices):
       let texts = choices.operands.compactMap(\.json.string)

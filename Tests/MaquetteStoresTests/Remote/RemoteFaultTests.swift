@@ -257,11 +257,11 @@ import Testing
     let service = try remote.store.service("s")
     let huge =
       Array("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n".utf8)
-      + [UInt8](repeating: 32, count: 270 << 20)
+      + [UInt8](repeating: 32, count: 65 << 20)
     remote.server.intercept { _ in .raw(huge) }
     let error = try #require(failure { _ = try service.find() })
-    #expect(error.code == .inputOutput)
-    #expect(error.message.contains("more than can be taken"))
+    #expect(error.code == .outOfMemory)
+    #expect(error.message.contains("64 MB"))
   }
 
   @Test("a chunked answer is read like any other")

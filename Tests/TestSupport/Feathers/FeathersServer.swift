@@ -68,6 +68,8 @@ package final class FeathersServer: Sendable {
   package func setDocuments(_ service: String, _ documents: [JSONObject]) {
     state.value.withLock { state in
       state.services[service] = documents
+      // None of their ids is given once more.
+      state.lastID += documents.count
       if !state.names.contains(service) { state.names.append(service) }
     }
   }
@@ -111,6 +113,9 @@ package final class FeathersServer: Sendable {
       do throws(Failure) {
         if let token = settings.token, request.headers["authorization"] != "Bearer " + token {
           throw Failure(status: 401, name: "NotAuthenticated", message: "Not authenticated")
+        }
+        if !settings.isMarcelle, request.path == ["info"] {
+          throw Failure(status: 404, name: "NotFound", message: "Page not found")
         }
         if settings.isMarcelle, let reply = try route(request, &state) { return reply }
         let (status, json) = try service(request, &state)

@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Backend
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the base class's)
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
     def handle_one(self) -> None:
@@ -125,7 +125,7 @@ def now() -> str:
 
 
 def matches(document: Document, query: list[tuple[str, str]]) -> bool:
-    """Whether a document has the texts asked for; a list is asked for as ``field[$in][]``, a date as ``field[$gte]``."""
+    """Whether a document has the texts asked for: one, one of a list (``field[$in][]``), a date (``field[$gte]``)."""
     lists: dict[str, list[str]] = {}
     for name, value in query:
         if name.endswith("[$in][]"):

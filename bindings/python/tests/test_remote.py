@@ -41,7 +41,9 @@ def test_a_model_is_trained_saved_and_loaded_through_a_server(server: Backend, d
 def test_documents_on_a_server_are_documents_like_others(server: Backend) -> None:
     with maquette.Store(server.location) as store, store.service("notes") as service:
         made = service.create([{"n": n, "kind": "even" if n % 2 == 0 else "odd"} for n in range(120)])
-        assert [document["n"] for document in service.find({"kind": "odd", "n": {"$gte": 100}})] == [*range(101, 120, 2)]
+        assert [document["n"] for document in service.find({"kind": "odd", "n": {"$gte": 100}})] == [
+            *range(101, 120, 2)
+        ]
         assert service.count(kind="even") == 60
         assert len(list(service)) == 120
         assert service.patch(made[5]["id"], {"kind": "prime"})["kind"] == "prime"
@@ -56,11 +58,11 @@ def test_what_others_do_on_a_server_arrives(server: Backend) -> None:
         maquette.Store(server.location) as theirs,
         ours.dataset("d") as watched,
         theirs.dataset("d") as written,
+        watched.counts.queue() as counts,
     ):
-        with watched.counts.queue() as counts:
-            written.append(numpy.zeros((3, 2), "f4"), ["a", "b", "a"])
-            while (count := counts.get(timeout=PATIENCE)) != 3:
-                assert count == 0
+        written.append(numpy.zeros((3, 2), "f4"), ["a", "b", "a"])
+        while (count := counts.get(timeout=PATIENCE)) != 3:
+            assert count == 0
 
 
 def test_a_token_is_taken_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +84,12 @@ def test_a_server_that_is_not_there_is_an_error() -> None:
 def test_without_libcurl_the_error_says_what_to_install() -> None:
     script = "import maquette; maquette.Store('http://127.0.0.1:9')"
     result = subprocess.run(
-        [sys.executable, "-c", script], env={**os.environ, "MAQUETTE_LIBCURL": "libno-such-curl.so.4"}, text=True,
-        capture_output=True, timeout=PATIENCE, check=False,
+        [sys.executable, "-c", script],
+        env={**os.environ, "MAQUETTE_LIBCURL": "libno-such-curl.so.4"},
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert "UnsupportedError" in result.stderr
     assert "libcurl4" in result.stderr

@@ -5,6 +5,8 @@ import MaquetteSystem
 final class CurlConnection: @unchecked Sendable {  // used by one thread at a time, whichever
   private let library: CurlLibrary
   private let handle: CurlLibrary.Handle
+  /// Whether a connection was kept from a request before.
+  private var isOpen = false
 
   /// - Throws: ``MaquetteError/Code/unsupported`` without libcurl, ``MaquetteError/Code/outOfMemory``.
   init() throws(MaquetteError) {
@@ -67,9 +69,12 @@ final class CurlConnection: @unchecked Sendable {  // used by one thread at a ti
     _ = maquette_system_curl_get_number(library.get, handle, Curl.Info.status.rawValue, &status)
     var redirect: UnsafePointer<CChar>?
     _ = maquette_system_curl_get_text(library.get, handle, Curl.Info.redirectURL.rawValue, &redirect)
+    var connects = 0
+    _ = maquette_system_curl_get_number(library.get, handle, Curl.Info.connects.rawValue, &connects)
+    defer { isOpen = true }
     return HTTPResponse(
       status: status, contentType: exchange.contentType, retryAfter: exchange.retryAfter,
-      redirect: redirect.map { String(cString: $0) }, body: exchange.answer)
+      redirect: redirect.map { String(cString: $0) }, body: exchange.answer, isRepeated: isOpen && connects > 0)
   }
 
   private func failure(_ code: Int32, _ message: [CChar], _ exchange: Exchange) -> HTTPFailure {

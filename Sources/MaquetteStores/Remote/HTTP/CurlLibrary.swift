@@ -110,6 +110,7 @@ enum Curl {
 
   enum Info: Int32 {
     case status = 0x20_0002
+    case connects = 0x20_001A
     case redirectURL = 0x10_001F
   }
 

@@ -29,9 +29,8 @@ final class HTTPClient: Sendable {
   /// What the server can't have seen, what it refuses to look at now, and what may be done twice is tried again, at
   /// growing intervals, within the time.
   ///
-  /// - Returns: the answer, and whether an attempt before may have been carried out.
   /// - Throws: ``MaquetteError/Code/timeout``, ``MaquetteError/Code/inputOutput`` with the location as its name.
-  func send(_ request: HTTPRequest) throws(MaquetteError) -> (response: HTTPResponse, isRepeated: Bool) {
+  func send(_ request: HTTPRequest) throws(MaquetteError) -> HTTPResponse {
     let deadline = Deadline(milliseconds: Int64(timeout))
     var isRepeated = false
     var attempt = 1
@@ -53,7 +52,11 @@ final class HTTPClient: Sendable {
       }
       guard attempt < Self.attempts, let wish = Self.pause(before: attempt + 1, request.method, outcome),
         wish < deadline.millisecondsLeft
-      else { return (try outcome.mapError { error($0) }.get(), isRepeated) }
+      else {
+        var response = try outcome.mapError { error($0) }.get()
+        response.isRepeated = response.isRepeated || isRepeated
+        return response
+      }
       if case .failure(let failure) = outcome, failure.kind == .broken { isRepeated = true }
       Log.info("\(request.method.rawValue) \(request.url) is tried again in \(wish) ms")
       Deadline(milliseconds: Int64(wish)).sleep()
@@ -104,7 +107,9 @@ final class HTTPClient: Sendable {
         .inputOutput, "the connection to \(server) broke, or it speaks no HTTP: \(failure.message)",
         name: server)
     case .tooLarge:
-      MaquetteError(.inputOutput, "\(server) answers more than can be taken", name: server)
+      MaquetteError(
+        .outOfMemory, "\(server) answers more than the \(HTTPRequest.usualLargestAnswer >> 20) MB that are taken at once",
+        name: server)
     case .untrusted:
       MaquetteError(.inputOutput, "\(server) can't be trusted: \(failure.message)", name: server)
     }

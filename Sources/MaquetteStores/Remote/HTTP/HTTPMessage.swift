@@ -21,8 +21,8 @@ struct HTTPRequest: Sendable {
   /// The most bytes of an answer that are taken.
   var largestAnswer = HTTPRequest.usualLargestAnswer
 
-  /// 256 MB: more than any page of documents.
-  static let usualLargestAnswer = 256 << 20
+  /// 64 MB: more than any page of documents that is not asked for in smaller pieces then.
+  static let usualLargestAnswer = 64 << 20
 }
 
 struct HTTPResponse: Sendable {
@@ -33,6 +33,8 @@ struct HTTPResponse: Sendable {
   /// Where the server sends whoever asks.
   var redirect: String?
   let body: [UInt8]
+  /// Whether it may have been sent twice: over a connection that was kept, and had been closed, and over a new one.
+  var isRepeated = false
 }
 
 /// A request that got no answer.
