@@ -491,7 +491,7 @@ void maquette_dataset_destroy(maquette_dataset *dataset);
 
 /** Adds an instance for each row of a matrix, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param labels `features->rows` strings, a label each; NULL for a row without one. The array itself may be NULL.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (another width than the instances there), E_NO_ROWS,
@@ -501,13 +501,28 @@ maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquett
 
 /** Adds an instance for each row of a matrix with the numbers that are to be predicted from it, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param targets [rows, targets], finite; one target becomes a number under `y`, several an array.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NO_ROWS, E_NOT_FINITE. Threads: any. In a callback: yes.
  *  Since 0.1. */
 maquette_status maquette_dataset_append_targets(maquette_dataset *dataset, const maquette_matrix *features,
                                                 const maquette_matrix *targets, maquette_error **error);
+
+/** Adds an instance for each row of a matrix, all or none; each row becomes nested arrays under `x`: an image, a window of
+ *  samples. To a model it is the row that it came as.
+ *  @param dataset to add to.
+ *  @param features [rows, elements], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
+ *  @param shape the lengths of the nested arrays, from the outside in; their product is `features->cols`.
+ *  @param dimensions how many lengths there are, 1 to 32.
+ *  @param labels NULL, or a label for each row; NULL for a row without one.
+ *  @param targets NULL, or [rows, targets], finite: the numbers that are to be predicted; then `labels` is NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: a shape of another number of elements), E_NO_ROWS,
+ *          E_NOT_FINITE, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_append_shaped(maquette_dataset *dataset, const maquette_matrix *features,
+                                               const int64_t *shape, int32_t dimensions, const char *const *labels,
+                                               const maquette_matrix *targets, maquette_error **error);
 
 /** Adds an instance, or many: all of them, or none.
  *  @param dataset to add to.
@@ -817,6 +832,92 @@ maquette_status maquette_dataset_import_csv(maquette_dataset *dataset, const cha
  *          callback: yes. Since 0.1. */
 maquette_status maquette_dataset_export_csv(const maquette_dataset *dataset, const char *path, const char *options,
                                             int64_t *count, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Arrow: record batches in memory, shared with pyarrow, polars, pandas, DuckDB and the like without text between
+ *
+ * The structs of Arrow's C data interface, as its specification has them; guarded so that several headers may bring them.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+
+#endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+  int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+  int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+  const char *(*get_last_error)(struct ArrowArrayStream *);
+  void (*release)(struct ArrowArrayStream *);
+  void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
+
+/** All instances as a stream of record batches, a block of rows each, read when they are asked for.
+ *
+ *  The columns are `id`, a string; `x`, a list of as many floats as the rows have, which lies in memory as a matrix; and
+ *  `y`: a string by dictionary, null for an instance without. Where the first instance has a number as `y`, it is a float;
+ *  where it has an array of them, a list of floats.
+ *
+ *  @param dataset to read; kept alive by the stream.
+ *  @param[out] stream filled in; yours: call its `release` once. It is for one thread at a time.
+ *  @param[out] error may be NULL. What goes wrong later is an errno of `get_next`, and `get_last_error` says more.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (an instance without features), E_NOT_FOUND (one without numbers
+ *          as `y`, where the first has some), E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_export_arrow(const maquette_dataset *dataset, struct ArrowArrayStream *stream,
+                                              maquette_error **error);
+
+/** Adds an instance for each row of a stream of record batches, each batch in one transaction.
+ *
+ *  Features are numbers of any type, or booleans: one column of lists of one length, or a column each; those of 8 bits
+ *  without sign are kept as bytes in files. A label is a string, by dictionary or not, a whole number or a boolean; a null is
+ *  a row without.
+ *
+ *  @param dataset to add to.
+ *  @param stream to read to its end. It is taken over: released when this returns, also where it fails.
+ *  @param options a JSON object: `label`, `targets` and `features` name columns, as for maquette_dataset_import_csv(). Unless
+ *         given, the features are the lists of the column `x`, if there is one, else all columns of numbers that are left;
+ *         `y` is the label, or the targets where it holds floats or lists of them. NULL: the usual ones.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says in which row, counted from 0, and column something is wrong.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT (a column of another type, a null among
+ *          the features), E_NOT_FINITE, E_NOT_FOUND (no such column), E_BAD_SHAPE, E_IO (the stream failed), E_FULL. Threads:
+ *          any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_import_arrow(maquette_dataset *dataset, struct ArrowArrayStream *stream,
+                                              const char *options, int64_t *count, maquette_error **error);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Models

@@ -39,7 +39,8 @@ public struct ServiceEvent: Sendable {
     case .record(let record): record
     case .rows(let rows): rows.record(Int(row))
     case .records(let records): records[Int(row)]
-    case .predictions, .cleared, .foreign: nil
+    case .foreign: Record(told: document)
+    case .predictions, .cleared: nil
     }
   }
 

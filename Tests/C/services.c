@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 static maquette_service *service_of(maquette_store *store, const char *name) {
   maquette_service *service = NULL;
@@ -244,6 +245,45 @@ TEST(datasets, "A dataset does what its service does, and its instances stay its
   }
 }
 
+TEST(images, "Images are kept as bytes with their shape, and read as numbers") {
+  for (size_t i = 0; i < COUNT(kinds); i++) {
+    maquette_store *store = store_number(i);
+    maquette_dataset *dataset = dataset_of(store, "d", NULL);
+    enum { IMAGES = 500, SIDE = 32 };
+    uint8_t *pixels = malloc(IMAGES * SIDE * SIDE);
+    for (int pixel = 0; pixel < IMAGES * SIDE * SIDE; pixel++) pixels[pixel] = (uint8_t)(pixel * 7 + pixel / SIDE);
+    maquette_matrix images = matrix_of(pixels, IMAGES, SIDE * SIDE, MAQUETTE_U8);
+    const int64_t shape[] = {SIDE, SIDE}, wrong[] = {SIDE, SIDE, 2}, huge[] = {INT64_MAX, INT64_MAX}, negative[] = {-SIDE, -SIDE};
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, wrong, 3, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, huge, 2, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "shape", maquette_dataset_append_shaped(dataset, &images, negative, 2, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "dimensions", maquette_dataset_append_shaped(dataset, &images, shape, 0, NULL, NULL, &error));
+    FAILS(MAQUETTE_E_BAD_SHAPE, "dimensions", maquette_dataset_append_shaped(dataset, &images, shape, 33, NULL, NULL, &error));
+    OK(maquette_dataset_append_shaped(dataset, &images, shape, 2, NULL, NULL, &error));
+    int64_t rows, cols;
+    OK(maquette_dataset_shape(dataset, &rows, &cols, &error));
+    CHECK(rows == IMAGES && cols == SIDE * SIDE);
+    uint8_t *read = malloc(IMAGES * SIDE * SIDE);
+    float *numbers = malloc(IMAGES * SIDE * SIDE * sizeof *numbers);
+    maquette_matrix out = F32(numbers, IMAGES, SIDE * SIDE);
+    OK(maquette_dataset_read(dataset, &out, NULL, NULL, &error));
+    for (int pixel = 0; pixel < IMAGES * SIDE * SIDE; pixel++) read[pixel] = (uint8_t)numbers[pixel];
+    CHECK(!memcmp(read, pixels, IMAGES * SIDE * SIDE));
+    char *page;
+    OK(maquette_dataset_find(dataset, "{\"$limit\": 1, \"$select\": [\"x\"]}", &page, &error));
+    CHECK(times(page, "],[") == SIDE - 1 && strstr(page, "\"x\":[[0,7,14,"), "%.200s", page);
+    maquette_string_free(page);
+    FAILS(MAQUETTE_E_BAD_SHAPE, "features", maquette_dataset_create(dataset, "{\"x\": [1]}", NULL, &error));
+    maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+    if (i) {
+      struct stat about;
+      REQUIRE(stat(path_of("services.db"), &about) == 0);
+      CHECK(about.st_size < IMAGES * SIDE * SIDE * 2, "%d bytes", (int)about.st_size);
+    }
+    free(pixels), free(read), free(numbers);
+  }
+}
+
 static void next_is(maquette_subscription *events, const char *expected) {
   maquette_event event = {.struct_size = sizeof event};
   OK(maquette_subscription_next(events, 5000, &event, &error));
@@ -347,6 +387,131 @@ TEST(files, "A dataset goes into files and comes back, whole, and is split into 
   rows_free(content);
 }
 
+/* ---- Arrow ---- */
+
+/* A producer of a batch of two columns, `a` of 16-bit numbers and `kind` of texts, that counts what is not released. */
+typedef struct producer {
+  struct ArrowSchema a, kind;
+  struct ArrowSchema *schemas[2];
+  struct ArrowArray numbers, texts;
+  struct ArrowArray *arrays[2];
+  const void *number_buffers[2], *text_buffers[3], *no_buffers[1];
+  int64_t rows, offset;
+  int open, batches, failing;
+} producer;
+
+static producer *of_stream(struct ArrowArrayStream *stream) { return stream->private_data; }
+static void release_schema(struct ArrowSchema *schema) { ((producer *)schema->private_data)->open--, schema->release = NULL; }
+static void release_array(struct ArrowArray *array) { ((producer *)array->private_data)->open--, array->release = NULL; }
+static void release_stream(struct ArrowArrayStream *stream) { of_stream(stream)->open--, stream->release = NULL; }
+static const char *last_error(struct ArrowArrayStream *stream) { return (void)stream, "out of ink"; }
+
+static int give_schema(struct ArrowArrayStream *stream, struct ArrowSchema *out) {
+  producer *self = of_stream(stream);
+  self->open++;
+  *out = (struct ArrowSchema){.format = "+s", .name = "", .n_children = 2, .children = self->schemas,
+                              .release = release_schema, .private_data = self};
+  return 0;
+}
+
+static int give_batch(struct ArrowArrayStream *stream, struct ArrowArray *out) {
+  producer *self = of_stream(stream);
+  memset(out, 0, sizeof *out);
+  if (self->failing) return 5;
+  if (self->batches-- <= 0) return 0;
+  self->open++;
+  *out = (struct ArrowArray){.length = self->rows, .offset = self->offset, .n_buffers = 1, .buffers = self->no_buffers,
+                             .n_children = 2, .children = self->arrays, .release = release_array, .private_data = self};
+  return 0;
+}
+
+static struct ArrowArrayStream producing(producer *self) {
+  static const int16_t numbers[] = {1, -2, 3, 400};
+  static const int32_t offsets[] = {0, 1, 1, 4, 5};
+  *self = (producer){.a = {.format = "s", .name = "a"}, .kind = {.format = "u", .name = "kind"}, .rows = 3, .offset = 1,
+                     .open = 1, .batches = 2};
+  self->schemas[0] = &self->a, self->schemas[1] = &self->kind;
+  self->number_buffers[1] = numbers, self->text_buffers[1] = offsets, self->text_buffers[2] = "lxyzr";
+  self->numbers = (struct ArrowArray){.length = 4, .n_buffers = 2, .buffers = self->number_buffers};
+  self->texts = (struct ArrowArray){.length = 4, .n_buffers = 3, .buffers = self->text_buffers};
+  self->arrays[0] = &self->numbers, self->arrays[1] = &self->texts;
+  return (struct ArrowArrayStream){give_schema, give_batch, last_error, release_stream, self};
+}
+
+TEST(arrow, "Record batches come in and go out, what is wrong with them is a status, and all is released") {
+  maquette_store *store = store_of("memory:");
+  maquette_dataset *dataset = dataset_of(store, "d", NULL), *copy = dataset_of(store, "copy", NULL);
+  producer self;
+  struct ArrowArrayStream stream = producing(&self);
+  int64_t count = -1;
+  OK(maquette_dataset_import_arrow(dataset, &stream, "{\"label\": \"kind\"}", &count, &error));
+  CHECK(count == 6 && self.open == 0 && stream.release == NULL, "%d rows, %d open", (int)count, self.open);
+  char *text;
+  OK(maquette_dataset_find(dataset, "{\"$select\": [\"x\", \"y\"]}", &text, &error));
+  CHECK(times(text, "\"x\":[-2],\"y\":\"\"") == 2 && times(text, "\"x\":[3],\"y\":\"xyz\"") == 2 &&
+            times(text, "\"x\":[400],\"y\":\"r\"") == 2, "%s", text);
+  maquette_string_free(text);
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "released", maquette_dataset_import_arrow(dataset, &stream, NULL, &count, &error));
+
+  OK(maquette_dataset_export_arrow(dataset, &stream, &error));
+  struct ArrowSchema schema;
+  REQUIRE(stream.get_schema(&stream, &schema) == 0 && schema.n_children == 3);
+  CHECK(!strcmp(schema.format, "+s") && !strcmp(schema.children[0]->format, "u") && !strcmp(schema.children[1]->format, "+w:1") &&
+        !strcmp(schema.children[1]->children[0]->format, "f") && !strcmp(schema.children[2]->dictionary->format, "u"));
+  struct ArrowSchema moved = *schema.children[1]; /* a consumer may take a child away */
+  schema.children[1]->release = NULL;
+  schema.release(&schema);
+  CHECK(schema.release == NULL && moved.release != NULL && !strcmp(moved.name, "x"));
+  moved.release(&moved);
+  struct ArrowArray batch;
+  REQUIRE(stream.get_next(&stream, &batch) == 0 && batch.release && batch.length == 6);
+  CHECK(((const float *)batch.children[1]->children[0]->buffers[1])[2] == 400);
+  struct ArrowArray end;
+  CHECK(stream.get_next(&stream, &end) == 0 && end.release == NULL);
+  maquette_dataset_destroy(dataset); /* what was given stays */
+  stream.release(&stream);
+  CHECK(((const float *)batch.children[1]->children[0]->buffers[1])[1] == 3);
+  batch.release(&batch);
+
+  struct {
+    maquette_status status;
+    const char *word, *options;
+  } cases[] = {
+      {MAQUETTE_E_IO, "out of ink", NULL},
+      {MAQUETTE_E_BAD_FORMAT, "kind", "{\"features\": [\"kind\"]}"},
+      {MAQUETTE_E_NOT_FOUND, "z", "{\"label\": \"z\"}"},
+      {MAQUETTE_E_INVALID_ARGUMENT, "header", "{\"header\": true}"},
+      {MAQUETTE_E_BAD_JSON, "options", "{"},
+      {MAQUETTE_E_BAD_FORMAT, "length", NULL},
+      {MAQUETTE_E_BAD_FORMAT, "elements", NULL},
+      {MAQUETTE_E_BAD_FORMAT, "buffer", NULL},
+      {MAQUETTE_E_BAD_FORMAT, "buffers", NULL},
+      {MAQUETTE_E_BAD_FORMAT, "column", NULL},
+      {MAQUETTE_E_BAD_SHAPE, "no column", NULL},
+      {MAQUETTE_E_BAD_UTF8, "kind", "{\"label\": \"kind\"}"},
+      {MAQUETTE_E_BAD_FORMAT, "grow", "{\"label\": \"kind\"}"},
+      {MAQUETTE_E_BAD_HANDLE, "dataset", NULL},
+  };
+  static const int32_t shrinking[] = {5, 4, 3, 2, 1};
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    stream = producing(&self);
+    if (i == 0) self.failing = 1;
+    if (i == 5) self.rows = -1;
+    if (i == 6) self.rows = INT64_C(1) << 30;
+    if (i == 7) self.number_buffers[1] = NULL;
+    if (i == 8) self.numbers.n_buffers = 0;
+    if (i == 9) self.arrays[0] = NULL;
+    if (i == 10) self.a.format = "nonsense";
+    if (i == 11) self.text_buffers[2] = "l\xff\xfe\xfdr";
+    if (i == 12) self.text_buffers[1] = shrinking;
+    FAILS(cases[i].status, cases[i].word,
+          maquette_dataset_import_arrow(i == 13 ? dataset : copy, &stream, cases[i].options, &count, &error));
+    CHECK(self.open == 0 && stream.release == NULL, "case %zu: %d open", i, self.open);
+  }
+  CHECK(count_of(copy) == 0);
+  maquette_dataset_destroy(copy), maquette_store_destroy(store);
+}
+
 /* ---- Every function, with NULL and handles that are none in each position ---- */
 
 typedef struct given {
@@ -356,6 +521,11 @@ typedef struct given {
   maquette_cursor *cursor;
   maquette_view *view;
   maquette_dataset *first, *second;
+  uint8_t pixels[12];
+  maquette_matrix images;
+  int64_t shape[2];
+  const char *labels[2];
+  struct ArrowArrayStream stream;
   char id[32], json[512], csv[512];
   struct {
     void *handle;
@@ -371,6 +541,17 @@ typedef struct given {
 
 /* What stays an instance of the dataset. */
 #define KEPT "{\"x\": [1, 2], \"y\": \"a\", \"datasetName\": \"d\"}"
+
+/* A stream that is used once, and one to be written to. */
+static struct ArrowArrayStream *filled(maquette_dataset *dataset, struct ArrowArrayStream *stream) {
+  if (stream->release) stream->release(stream);
+  OK(maquette_dataset_export_arrow(dataset, stream, &error));
+  return stream;
+}
+static struct ArrowArrayStream *unread(struct ArrowArrayStream *stream) {
+  if (stream->release) stream->release(stream);
+  return stream;
+}
 
 /* A split needs them empty. */
 static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_dataset_clear(dataset, NULL), dataset; }
@@ -388,6 +569,8 @@ static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_da
   X(service_distinct, "HI-I", (H(0, g->service), P(1, "v"), P(2, "{}"), P(3, &g->out.text), e))                        \
   X(service_items, "H-I", (H(0, g->service), P(1, "{}"), P(2, (maquette_cursor **)&g->out.handle), e))                 \
   X(cursor_next, "HI", (H(0, g->cursor), P(1, &g->out.text), e))                                                       \
+  X(dataset_append_shaped, "HII-",                                                                                     \
+    (H(0, g->dataset), P(1, &g->images), P(2, g->shape), 2, P(3, g->labels), NULL, e))                                   \
   X(dataset_update, "HII-", (H(0, g->dataset), P(1, g->id), P(2, KEPT), P(3, &g->out.text), e))                        \
   X(dataset_patch, "HII-", (H(0, g->dataset), P(1, g->id), P(2, "{}"), P(3, &g->out.text), e))                         \
   X(dataset_patch_matching, "HII-", (H(0, g->dataset), P(1, "{}"), P(2, "{}"), P(3, &g->out.text), e))                 \
@@ -405,6 +588,9 @@ static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_da
   X(dataset_upload_text, "HI", (H(0, g->dataset), P(1, "{\"instances\":[]}"), 16, NULL, e))                            \
   X(dataset_export_csv, "HI--", (H(0, g->dataset), P(1, g->csv), P(2, "{}"), P(3, &g->out.number), e))                 \
   X(dataset_import_csv, "HI--", (H(0, g->dataset), P(1, g->csv), P(2, "{}"), P(3, &g->out.number), e))                 \
+  X(dataset_export_arrow, "HI", (H(0, g->dataset), P(1, unread(&g->stream)), e))                                       \
+  X(dataset_import_arrow, "HI--",                                                                                      \
+    (H(0, g->dataset), P(1, filled(g->dataset, &g->stream)), P(2, "{}"), P(3, &g->out.number), e))                     \
   X(dataset_split, "H-HH", (H(0, g->dataset), P(1, "{}"), H(2, emptied(g->first)), H(3, emptied(g->second)), e))
 
 #define DEFINE(name, positions, arguments) \
@@ -453,6 +639,8 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
   OK(maquette_service_items(g.service, NULL, &g.cursor, &error));
   OK(maquette_dataset_sift(g.dataset, "{}", &g.view, &error));
   g.first = dataset_of(g.store, "first", NULL), g.second = dataset_of(g.store, "second", NULL);
+  g.images = matrix_of(g.pixels, 2, 2, MAQUETTE_U8);
+  g.shape[0] = 1, g.shape[1] = 2, g.labels[0] = "a", g.labels[1] = NULL;
   strcpy(g.json, path_of("given.json")), strcpy(g.csv, path_of("given.csv"));
   maquette_service *gone = service_of(g.store, "gone");
   maquette_cursor *over;
@@ -488,6 +676,7 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
     if (handles[h] != g.view) CHECK(!maquette_view_counts(handles[h]) && !maquette_view_changes(handles[h]));
   }
   maquette_cursor_destroy(g.cursor), maquette_service_destroy(g.service);
+  if (g.stream.release) g.stream.release(&g.stream);
   maquette_view_destroy(g.view), maquette_dataset_destroy(g.first), maquette_dataset_destroy(g.second);
   maquette_dataset_destroy(g.dataset), maquette_store_destroy(g.store);
 }

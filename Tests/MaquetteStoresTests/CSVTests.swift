@@ -17,10 +17,9 @@ import Testing
   private func read(_ path: String) throws -> String {
     let file = try #require(fopen(path, "r"))
     defer { fclose(file) }
-    var text = ""
-    var line = [CChar](repeating: 0, count: 4096)
-    while fgets(&line, 4096, file) != nil { text += try #require(String(validatingCString: line)) }
-    return text
+    var bytes: [UInt8] = []
+    while case let byte = fgetc(file), byte != EOF { bytes.append(UInt8(truncatingIfNeeded: byte)) }
+    return String(decoding: bytes, as: UTF8.self)
   }
 
   @Test("records become instances: numbers features, the column y the label", arguments: StoreKind.allCases)
@@ -50,7 +49,8 @@ import Testing
       #expect(instance["y"] == y, "\(text)")
     }
     let bare = try dataset()
-    #expect(try bare.importCSV(Array("1,2,a\n3,4,b\n".utf8), options(#"{"header": false, "label": -1}"#)) == 2)
+    #expect(
+      try bare.importCSV(Array("1,2,a\n3,4,b\n".utf8), options(#"{"header": false, "label": -1}"#)) == 2)
     #expect(try bare.distinct("y") == ["a", "b"])
     #expect(try dataset().importCSV([]) == 0)
     #expect(try dataset().importCSV(Array("a,b\n".utf8)) == 0)
@@ -65,7 +65,8 @@ import Testing
       ("a,y\n\"1\" ,l\n", "{}", "line 2", .badFormat), ("a,y\n1\"2,l\n", "{}", "line 2", .badFormat),
       ("a,y\n\"two\nlines\",l", "{}", "line 2", .badFormat), ("a,y\nnan,l\n", "{}", "line 2", .notFinite),
       ("a,y\n1e39,l\n", "{}", "line 2", .notFinite), ("a,y\n1,l\n", #"{"label": "z"}"#, "\"z\"", .notFound),
-      ("a,y\n1,l\n", #"{"label": 2}"#, "column 2", .notFound), ("a,y\n1,l\n", #"{"label": -3}"#, "-3", .notFound),
+      ("a,y\n1,l\n", #"{"label": 2}"#, "column 2", .notFound),
+      ("a,y\n1,l\n", #"{"label": -3}"#, "-3", .notFound),
       ("a,y\n1,l\n", #"{"features": ["a", 0]}"#, "twice", .invalidArgument),
       ("a,y\n1,l\n", #"{"label": "y", "targets": ["a"]}"#, "both", .invalidArgument),
       ("y\nl\n", "{}", "left", .badShape), ("1,2\n3\n", #"{"header": false}"#, "line 2", .badFormat),
@@ -82,7 +83,8 @@ import Testing
   func badOptions() throws {
     for (text, name) in [
       (#"{"nope": 1}"#, "nope"), (#"{"header": 1}"#, "header"), (#"{"separator": ",,"}"#, "separator"),
-      (#"{"separator": "\""}"#, "separator"), (#"{"separator": "ü"}"#, "separator"), (#"{"label": 1.5}"#, "label"),
+      (#"{"separator": "\""}"#, "separator"), (#"{"separator": "ü"}"#, "separator"),
+      (#"{"label": 1.5}"#, "label"),
       (#"{"targets": "a"}"#, "targets"), (#"{"features": [null]}"#, "features"),
     ] {
       #expect(failure { _ = try options(text) }?.name == name)
@@ -102,10 +104,13 @@ import Testing
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
     var random = Random(seed: 3)
-    let values = (0..<9000 * 3).map { _ in Float(bitPattern: UInt32.random(in: 0..<0x7F80_0000, using: &random)) }
+    let values = (0..<9000 * 3).map { _ in
+      Float(bitPattern: UInt32.random(in: 0..<0x7F80_0000, using: &random))
+    }
     let names = ["plain", "with, comma", "with \"quotes\"", "two\nlines", "ünïcode"]
     let codes = (0..<9000).map { Int32($0 % 6) - 1 }
-    try dataset.append(Matrix(rows: 9000, columns: 3, values), labels: LabelColumn(names: names, codes: codes))
+    try dataset.append(
+      Matrix(rows: 9000, columns: 3, values), labels: LabelColumn(names: names, codes: codes))
     let path = directory.path("all.csv")
     #expect(try dataset.exportCSV(to: path) == 9000)
     let copy = try Dataset("copy", in: test.store)

@@ -18,7 +18,8 @@ import Testing
     }
   }
 
-  @Test("a view tells who comes into it, stays, and leaves it, the count first", arguments: StoreKind.allCases)
+  @Test(
+    "a view tells who comes into it, stays, and leaves it, the count first", arguments: StoreKind.allCases)
   func changes(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
@@ -43,7 +44,9 @@ import Testing
     #expect(view.count == 0)
   }
 
-  @Test("fault 10: patching an unrelated field of an instance keeps it in the view", arguments: StoreKind.allCases)
+  @Test(
+    "fault 10: patching an unrelated field of an instance keeps it in the view", arguments: StoreKind.allCases
+  )
   func fault10(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
@@ -78,7 +81,8 @@ import Testing
   func reading(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
-    _ = try dataset.create((0..<6).map { ["x": [JSON($0)], "y": $0 % 2 == 0 ? "even" : "odd", "n": JSON($0)] })
+    _ = try dataset.create(
+      (0..<6).map { ["x": [JSON($0)], "y": $0 % 2 == 0 ? "even" : "odd", "n": JSON($0)] })
     let view = try dataset.sift(query(#"{"y": "even", "$sort": {"n": -1}, "$select": ["n"]}"#))
     #expect(try view.find().values("n") == ["4", "2", "0"])
     #expect(try view.find().data[0].names.sorted() == ["id", "n"])

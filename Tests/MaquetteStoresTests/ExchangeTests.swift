@@ -27,12 +27,16 @@ import Testing
 
   // MARK: Marcelle's JSON
 
-  @Test("fault 10: a download has all instances, not a page, and an upload brings them back", arguments: StoreKind.allCases)
+  @Test(
+    "fault 10: a download has all instances, not a page, and an upload brings them back",
+    arguments: StoreKind.allCases)
   func allInstances(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
     try dataset.append(counting(2500), labels: LabelColumn((0..<2500).map { "label \($0 % 7)" }))
-    _ = try dataset.create(["x": [1, 2, 3], "y": nil, "note": "a \"quote\" and ünïcode", "deep": ["a": [nil, true]]])
+    _ = try dataset.create([
+      "x": [1, 2, 3], "y": nil, "note": "a \"quote\" and ünïcode", "deep": ["a": [nil, true]],
+    ])
     let path = directory.path("all.json")
     #expect(try dataset.download(to: path) == 2501)
     let copy = try Dataset("copy", in: test.store)
@@ -80,14 +84,16 @@ import Testing
   @Test(
     "what is no dataset, or holds an instance that can't be, adds nothing and says where",
     arguments: [
-      ("", "object", MaquetteError.Code.badFormat), ("[]", "object", .badFormat), ("{}", "instances", .badFormat),
+      ("", "object", MaquetteError.Code.badFormat), ("[]", "object", .badFormat),
+      ("{}", "instances", .badFormat),
       (#"{"instances": {}}"#, "array", .badFormat), (#"{"instances": [1]}"#, "instance 0", .badFormat),
       (#"{"instances": [{"y": 1}"#, "follow instance 0", .badFormat),
       (#"{"instances": [{"y": 1} {"y": 2}]}"#, "follow instance 0", .badFormat),
       (#"{"instances": [{"y": 1}, {"y": }]}"#, "instance 1", .badJSON),
       (#"{"instances": [{"y": 1}, {"y": "open"#, "instance 1", .badJSON),
       (#"{"instances": [{"y": 1}, {"y": "\"#, "instance 1", .badJSON),
-      (#"{"instances": [{"y": 1}]"#, "follow", .badFormat), (#"{"instances": [{"y": 1}]} x"#, "follows", .badFormat),
+      (#"{"instances": [{"y": 1}]"#, "follow", .badFormat),
+      (#"{"instances": [{"y": 1}]} x"#, "follows", .badFormat),
       (#"{"marcelleMeta": {"type": "model"}, "instances": []}"#, "something else", .badFormat),
       (#"{"instances": [{"x": [1, 2]}, {"id": "q", "x": [1]}]}"#, "instance 1 (q)", .badShape),
       (#"{"instances": [{"x": [1, 2]}, {"x": [1e39, 1]}]}"#, "instance 1", .notFinite),
@@ -110,17 +116,22 @@ import Testing
     #expect(dataset.count == 0)
   }
 
-  @Test("random bytes, and a file that is cut off or changed anywhere, are an error or a dataset, and no more")
+  @Test(
+    "random bytes, and a file that is cut off or changed anywhere, are an error or a dataset, and no more")
   func damaged() throws {
     var random = Random(seed: 5)
     let whole = Array(
-      #"{"marcelleMeta":{"type":"dataset"},"instances":[{"x":[1,2],"y":"a\n"},{"x":[3,4],"s":{"t":[null]}}]}"#.utf8)
+      #"{"marcelleMeta":{"type":"dataset"},"instances":[{"x":[1,2],"y":"a\n"},{"x":[3,4],"s":{"t":[null]}}]}"#
+        .utf8)
     for round in 0..<3000 {
       var bytes = whole
       switch round % 3 {
       case 0: bytes.removeLast(Int.random(in: 1..<whole.count, using: &random))
-      case 1: bytes[Int.random(in: 0..<whole.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
-      default: bytes.insert(UInt8.random(in: 0...255, using: &random), at: Int.random(in: 0..<whole.count, using: &random))
+      case 1:
+        bytes[Int.random(in: 0..<whole.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+      default:
+        bytes.insert(
+          UInt8.random(in: 0...255, using: &random), at: Int.random(in: 0..<whole.count, using: &random))
       }
       let dataset = try Dataset("d", in: DataStore("memory:"))
       let error = failure { _ = try dataset.upload(bytes) }
@@ -157,11 +168,13 @@ import Testing
 
   // MARK: Splitting
 
-  @Test("a split gives every instance to one part, the same share of every label", arguments: StoreKind.allCases)
+  @Test(
+    "a split gives every instance to one part, the same share of every label", arguments: StoreKind.allCases)
   func stratified(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
-    try dataset.append(counting(3000, columns: 1), labels: LabelColumn((0..<3000).map { $0 % 10 == 0 ? "rare" : "often" }))
+    try dataset.append(
+      counting(3000, columns: 1), labels: LabelColumn((0..<3000).map { $0 % 10 == 0 ? "rare" : "often" }))
     let (train, rest) = (try Dataset("train", in: test.store), try Dataset("test", in: test.store))
     let counts = try dataset.split(DatasetSplit(share: 0.8), into: train, rest)
     #expect(counts == (2400, 600))
@@ -194,7 +207,9 @@ import Testing
     #expect(drawn[0] != drawn[2])
   }
 
-  @Test("groups stay together, and the parts come as near to the share as they can", arguments: StoreKind.allCases)
+  @Test(
+    "groups stay together, and the parts come as near to the share as they can", arguments: StoreKind.allCases
+  )
   func grouped(_ kind: StoreKind) throws {
     let test = try TestStore(kind)
     let dataset = try Dataset("d", in: test.store)
@@ -220,15 +235,20 @@ import Testing
     #expect(failure { try dataset.split(DatasetSplit(share: 0.5), into: first, second) }?.code == .noRows)
     _ = try dataset.create(["x": [2], "g": 1])
     for share in [0, 1, -1, 2, Double.nan] {
-      #expect(failure { try dataset.split(DatasetSplit(share: share), into: first, second) }?.code == .invalidArgument)
+      #expect(
+        failure { try dataset.split(DatasetSplit(share: share), into: first, second) }?.code
+          == .invalidArgument)
     }
     var grouped = DatasetSplit(share: 0.5)
     grouped.group = "g"
     #expect(failure { try dataset.split(grouped, into: first, second) }?.code == .noRows)
-    #expect(failure { try dataset.split(DatasetSplit(share: 0.5), into: first, first) }?.code == .invalidArgument)
-    #expect(failure { try dataset.split(DatasetSplit(share: 0.5), into: dataset, first) }?.code == .invalidArgument)
+    #expect(
+      failure { try dataset.split(DatasetSplit(share: 0.5), into: first, first) }?.code == .invalidArgument)
+    #expect(
+      failure { try dataset.split(DatasetSplit(share: 0.5), into: dataset, first) }?.code == .invalidArgument)
     #expect(first.count == 0 && second.count == 0)
     #expect(try dataset.split(DatasetSplit(share: 0.5), into: first, second) == (1, 1))
-    #expect(failure { try dataset.split(DatasetSplit(share: 0.5), into: first, second) }?.code == .invalidArgument)
+    #expect(
+      failure { try dataset.split(DatasetSplit(share: 0.5), into: first, second) }?.code == .invalidArgument)
   }
 }

@@ -125,8 +125,7 @@ extension ConfusionCounts {
     if event.isForeign && event.kind != .cleared { return false }
     switch event.kind {
     case .cleared: self = ConfusionCounts()
-    case .reloaded: return false
-    case .updated, .patched: return false
+    case .reloaded, .updated, .patched: return false
     case .created, .removed:
       let document = event.document
       guard let predicted = document["label"] ?? document["cluster"], let truth = document["yTrue"],

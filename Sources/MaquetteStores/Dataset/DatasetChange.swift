@@ -31,7 +31,7 @@ public struct DatasetChange: Sendable {
     case .cleared:
       guard isOurs else { return nil }
       self.init(level: .dataset, type: .cleared, event: event)
-    case .reloaded: self.init(level: .dataset, type: .reloaded, event: nil)
+    case .reloaded: self.init(level: .dataset, type: .reloaded, event: event)
     case .updated, .patched:
       // An instance that was given to another dataset has left one and come to the other.
       let wasOurs = event.source.oldDataset == dataset

@@ -81,6 +81,12 @@ public final class DatasetView: @unchecked Sendable {  // wrapped properties are
   private func handOut() {
     arrivals.drain { arrived in
       var told: [DatasetChange] = []
+      if let reloaded = arrived.first(where: { $0.level == .dataset && $0.type == .reloaded }) {
+        // A store that can't be read now says so to whoever reads the view.
+        try? read()
+        self.changes = [reloaded]
+        return
+      }
       let count = state.withLock { state in
         for change in arrived {
           guard let transaction = change.transaction, transaction > state.transaction ?? 0 else { continue }

@@ -13,6 +13,16 @@ extension Record {
     try set(document)
   }
 
+  /// The record that a document was made of, with its id and dates; nil for what a store did not give.
+  init?(told document: JSONObject) {
+    guard let id = document["id"]?.string.flatMap({ DocumentID($0) }),
+      let record = try? Record(document, id: id)
+    else { return nil }
+    self = record
+    createdAt = document["createdAt"]?.string.flatMap { Timestamp($0) }?.milliseconds ?? 0
+    updatedAt = document["updatedAt"]?.string.flatMap { Timestamp($0) }?.milliseconds ?? 0
+  }
+
   /// Puts these members in the place of those of their names. The id and the dates stay as they are.
   ///
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is nested too deep, ``MaquetteError/Code/notFinite``.

@@ -66,7 +66,8 @@ public struct CSVOptions: Sendable, Equatable {
     if let name = value.string { return .name(name) }
     if let number = value.integer { return .number(number) }
     throw MaquetteError(
-      .badJSON, "'\(member)' must name columns by strings or whole numbers, not by \(value.kind)", name: member)
+      .badJSON, "'\(member)' must name columns by strings or whole numbers, not by \(value.kind)",
+      name: member)
   }
 }
 

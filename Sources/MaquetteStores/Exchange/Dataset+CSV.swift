@@ -14,7 +14,8 @@ extension Dataset {
   ///   line and the column; ``MaquetteError/Code/notFound`` for a column that isn't there; ``MaquetteError/Code/badShape``
   ///   where the instances have another width; ``MaquetteError/Code/inputOutput``; what writing meets.
   @discardableResult
-  public func importCSV(from path: String, _ options: CSVOptions = CSVOptions()) throws(MaquetteError) -> Int {
+  public func importCSV(from path: String, _ options: CSVOptions = CSVOptions()) throws(MaquetteError) -> Int
+  {
     try importCSV(.file(path), options)
   }
 
@@ -28,7 +29,9 @@ extension Dataset {
     var checking = try CSVRows(source, options)
     let name = name
     let present = try service.read { (session) throws(MaquetteError) in try session.width(name, except: nil) }
-    if let present, let width = checking.width, present != width { throw Service.wrongWidth(name, present, width) }
+    if let present, let width = checking.width, present != width {
+      throw Service.wrongWidth(name, present, width)
+    }
     var total = 0
     while let rows = try checking.next() { total += rows.features.rows }
     var reading = try CSVRows(source, options)
@@ -42,7 +45,8 @@ extension Dataset {
         }
       } catch {
         throw MaquetteError(
-          error.code, "\(error.message) (\(count) of \(total) rows of \(source.description) were stored before)",
+          error.code,
+          "\(error.message) (\(count) of \(total) rows of \(source.description) were stored before)",
           name: error.name)
       }
       count += rows.features.rows
@@ -79,7 +83,8 @@ extension Dataset {
         let columns = names ?? (0..<table.features.columns).map { "x\($0)" }
         guard columns.count == table.features.columns else {
           throw MaquetteError(
-            .badShape, "\(columns.count) names can't be those of \(table.features.columns) features", name: "names"
+            .badShape, "\(columns.count) names can't be those of \(table.features.columns) features",
+            name: "names"
           )
         }
         let targets = table.targets.map { targets in (0..<targets.columns).map { "y\($0)" } } ?? ["y"]
@@ -164,14 +169,16 @@ private struct CSVRows: ~Copyable {
       guard record.count == fieldCount else {
         throw MaquetteError(
           .badFormat,
-          "line \(record.line) of \(what) has \(record.count) fields, the first has \(fieldCount)", name: what)
+          "line \(record.line) of \(what) has \(record.count) fields, the first has \(fieldCount)", name: what
+        )
       }
       for column in columns.features { features.append(try number(column, columns)) }
       for column in columns.targets { targets.append(try number(column, columns)) }
       if let column = columns.label {
         guard let text = record.text(column) else {
           throw MaquetteError(
-            .badUTF8, "line \(record.line) of \(what), \(columns.name(column)): it is not valid UTF-8", name: what)
+            .badUTF8, "line \(record.line) of \(what), \(columns.name(column)): it is not valid UTF-8",
+            name: what)
         }
         codes.append(text.isEmpty ? -1 : try labels.code(text))
       } else {

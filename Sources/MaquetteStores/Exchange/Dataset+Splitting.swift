@@ -38,7 +38,8 @@ public struct DatasetSplit: Sendable {
       default:
         throw MaquetteError(
           .invalidArgument,
-          "there is no option '\(member)' for a split: there are share, seed, stratify and group", name: member)
+          "there is no option '\(member)' for a split: there are share, seed, stratify and group",
+          name: member)
       }
     }
   }
@@ -61,7 +62,8 @@ extension Dataset {
   ) throws(MaquetteError) -> (first: Int, second: Int) {
     guard split.share > 0, split.share < 1 else {
       throw MaquetteError(
-        .invalidArgument, "the share is \(split.share); it must be more than 0 and less than 1", name: "share")
+        .invalidArgument, "the share is \(split.share); it must be more than 0 and less than 1", name: "share"
+      )
     }
     for (one, other) in [(self, first), (self, second), (first, second)] where one.isSame(as: other) {
       throw MaquetteError(

@@ -59,7 +59,9 @@ private final class ReadFile {
     var code: Int32 = 0
     let bytes = [UInt8](unsafeUninitializedCapacity: Self.pieceBytes) { buffer, count in
       var got = -1
-      repeat { got = Glibc.read(descriptor, buffer.baseAddress, buffer.count) } while got < 0 && errno == EINTR
+      repeat {
+        got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+      } while got < 0 && errno == EINTR
       code = got < 0 ? errno : 0
       count = max(0, got)
     }

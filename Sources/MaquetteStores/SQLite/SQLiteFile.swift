@@ -17,15 +17,17 @@ enum SQLiteFile {
     /// Who writes leaves a line in `maquette_changes`, since somebody has watched: see ``SQLiteChanges``. Older versions
     /// would write without, so that those who watch would miss it.
     case changes = 4
+    /// `x` may be a blob of a byte for each number; `shape` is `{"dtype":"u8","shape":[…]}` then.
+    case bytes = 5
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.changes.rawValue
+  static let version = Layout.bytes.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
-    if layout == .changes { try connection.execute(SQLiteChanges.schema) }
+    if layout.rawValue >= Layout.changes.rawValue { try connection.execute(SQLiteChanges.schema) }
     // A greater number says that this is there.
     if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(

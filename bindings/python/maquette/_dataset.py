@@ -10,7 +10,17 @@ from typing import Any, overload
 import numpy
 import numpy.typing
 
-from ._arrays import Features, Floats, Labels, LabelStrings, matrix_of, readable, rows_of_numbers, targets_of_numbers
+from ._arrays import (
+    Array,
+    Features,
+    Floats,
+    Labels,
+    LabelStrings,
+    matrix_of,
+    readable,
+    targets_of_numbers,
+    tensors_of_numbers,
+)
 from ._documents import (
     Document,
     Documents,
@@ -59,21 +69,33 @@ class Dataset(Exchange):
     def append(self, X: Features, y: Labels | None = None) -> None:
         """Adds an instance for each row of `X`, all or none.
 
-        `X` has the shape (rows, features), any numbers; it is kept as 32-bit floats. `y` has a label for each row,
-        text or whole numbers (kept as text), None for a row without one.
+        `X` has the shape (rows, features), or (rows, …) for images and the like, any numbers. It is kept as 32-bit
+        floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept
+        as text), None for a row without one.
         """
-        array = readable(rows_of_numbers(X, "X"))
+        array, shape = tensors_of_numbers(X, "X")
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
-        self._call(library.maquette_dataset_append, matrix_of(array), labels and labels.address)
+        self._append(readable(array), shape, labels, None)
 
     def append_targets(self, X: Features, targets: Features) -> None:
         """Adds an instance for each row of `X` with the numbers to be predicted from it, all or none.
 
-        `targets` has the shape (rows,) or (rows, targets); it is kept as 32-bit floats.
+        `X` is as for `append`; `targets` has the shape (rows,) or (rows, targets), and is kept as 32-bit floats.
         """
-        array = readable(rows_of_numbers(X, "X"))
-        numbers = targets_of_numbers(targets, len(array), "targets")
-        self._call(library.maquette_dataset_append_targets, matrix_of(array), matrix_of(numbers))
+        array, shape = tensors_of_numbers(X, "X")
+        self._append(readable(array), shape, None, targets_of_numbers(targets, len(array), "targets"))
+
+    def _append(self, array: Array, shape: tuple[int, ...], labels: LabelStrings | None, targets: Array | None) -> None:
+        features = matrix_of(array)
+        address = labels and labels.address
+        if len(shape) == 1 and targets is None:
+            self._call(library.maquette_dataset_append, features, address)
+        elif len(shape) == 1 and targets is not None:
+            self._call(library.maquette_dataset_append_targets, features, matrix_of(targets))
+        else:
+            lengths = (c_int64 * len(shape))(*shape)
+            numbers = None if targets is None else byref(matrix_of(targets))
+            self._call(library.maquette_dataset_append_shaped, features, lengths, len(shape), address, numbers)
 
     @overload
     def create(self, instances: Mapping[str, Any]) -> Instance: ...

@@ -136,6 +136,18 @@ class RegressionScores(Structure):
     )
 
 
+class ArrowStream(Structure):
+    """`struct ArrowArrayStream`: record batches on their way; the functions as addresses."""
+
+    _fields_ = (
+        ("get_schema", c_void_p),
+        ("get_next", c_void_p),
+        ("get_last_error", c_void_p),
+        ("release", c_void_p),
+        ("private_data", c_void_p),
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Functions
 # ---------------------------------------------------------------------------------------------------------------------
@@ -168,6 +180,7 @@ batch_status = POINTER(RawBatchStatus)
 regression_scores = POINTER(RegressionScores)
 characters_out = c_void_p  # char *, the address of memory to fill
 double_out = POINTER(c_double)
+arrow_stream = POINTER(ArrowStream)
 
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     # Status and errors
@@ -217,6 +230,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_dataset_destroy": (None, [handle]),
     "maquette_dataset_append": (status, [handle, matrix, texts, error_out]),
     "maquette_dataset_append_targets": (status, [handle, matrix, matrix, error_out]),
+    "maquette_dataset_append_shaped": (status, [handle, matrix, ids, c_int32, texts, matrix, error_out]),
     "maquette_dataset_create": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_get": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_update": (status, [handle, text, text, text_out, error_out]),
@@ -250,6 +264,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_dataset_split": (status, [handle, text, handle, handle, error_out]),
     "maquette_dataset_import_csv": (status, [handle, text, text, int64_out, error_out]),
     "maquette_dataset_export_csv": (status, [handle, text, text, int64_out, error_out]),
+    # Arrow
+    "maquette_dataset_export_arrow": (status, [handle, arrow_stream, error_out]),
+    "maquette_dataset_import_arrow": (status, [handle, arrow_stream, text, int64_out, error_out]),
     # Models
     "maquette_model_kinds": (status, [text_out, error_out]),
     "maquette_model_schema": (status, [text, text_out, error_out]),
