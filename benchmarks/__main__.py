@@ -15,7 +15,8 @@ from . import machine
 from .sidebyside import WORK, once
 
 NAMES = [
-    "training", "networks", "prediction", "datasets", "batch", "neighbours", "clusters", "components", "embedding",
+    "training", "networks", "prediction", "datasets", "stores", "batch", "neighbours", "clusters", "components",
+    "embedding",
 ]  # fmt: skip
 
 

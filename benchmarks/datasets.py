@@ -25,7 +25,7 @@ import numpy
 from .sidebyside import WORK, Contender, Report, Row, at_both, fastest, spread, take_turns, time_text
 
 ROWS, FEATURES, LABELS = 100_000, 64, 10
-WRITE_TARGET, READ_TARGET = 1.5, 4.0
+WRITE_TARGET, READ_TARGET = 3.0, 5.0
 
 
 class Instances:

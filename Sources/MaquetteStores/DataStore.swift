@@ -16,7 +16,8 @@ public final class DataStore: Sendable {
   /// - Parameter location: `memory:` for a store that ends with its last user, or `sqlite:PATH` for a file. What a
   ///   file store has acknowledged survives a crash and a loss of power; `sqlite:PATH?synchronous=normal` writes
   ///   faster and risks the last moments before a loss of power. `?timeout=MILLISECONDS` says how long to wait for
-  ///   another process that writes, 5000 otherwise.
+  ///   another process that writes, 5000 otherwise; `?index=y` or `?index=y,createdAt` gives every service that is
+  ///   opened these indices, see ``Service/createIndex(on:)``. Several options are joined by `&`.
   ///
   ///   `http://HOST:PORT/PATH` or `https://…` is a Marcelle backend, or any server of Feathers services. It makes ids and
   ///   dates itself. How safe is what it has acknowledged is up to it; calls are not isolated from each other, and one that

@@ -47,13 +47,17 @@ extension Timestamp {
   /// the place's clock is ahead, as `+01:00`. Nil for anything else.
   public init?(_ text: String) {
     // Most texts are none, and are told so without a look at their letters.
-    guard (20...35).contains(text.utf8.count) else { return nil }
+    guard Self.lengths.contains(text.utf8.count) else { return nil }
     var text = text
-    guard let found = text.withUTF8({ Timestamp.read($0) }) else { return nil }
+    guard let found = text.withUTF8({ Timestamp(utf8: $0) }) else { return nil }
     self = found
   }
 
-  private static func read(_ bytes: UnsafeBufferPointer<UInt8>) -> Timestamp? {
+  private static let lengths = 20...35
+
+  /// Reads a moment from the bytes of a text.
+  package init?(utf8 bytes: UnsafeBufferPointer<UInt8>) {
+    guard Self.lengths.contains(bytes.count) else { return nil }
     func number(_ range: Range<Int>) -> Int64? {
       guard range.upperBound <= bytes.count else { return nil }
       var value: Int64 = 0
@@ -97,7 +101,7 @@ extension Timestamp {
     let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
     let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
     let days = era * 146_097 + dayOfEra - 719_468
-    return Timestamp(
+    self.init(
       milliseconds: days * 86_400_000 + hour * 3_600_000 + minute * 60_000 + second * 1000 + fraction - ahead)
   }
 }

@@ -215,8 +215,7 @@ import Testing
     let model = MLPClassifier()
     for (name, bad) in [
       ("dropout", 1), ("l2", -1), ("momentum", 2), ("patience", -1), ("standardize", 1),
-      ("activation", "gelu"),
-      ("optimizer", "lbfgs"),
+      ("activation", "gelu"), ("optimizer", "lbfgs"), ("initializer", "zeros"),
     ] as [(String, JSON)] {
       #expect(code { try model.setParameters([name: bad]) } == .badParameter, "\(name)")
     }

@@ -20,8 +20,8 @@ import Testing
       layers.append(
         try TrainableLayer(
           inputs: widths[index - 1], outputs: widths[index],
-          activation: index + 1 < widths.count ? settings.activation.kernel : .linear, random: &random,
-          run: TrainingRun()))
+          activation: index + 1 < widths.count ? settings.activation.kernel : .linear,
+          initializer: settings.initializer, random: &random, run: TrainingRun()))
     }
     let state = NetworkState(layers: layers, optimizer: settings.rule, random: random)
     return try NetworkTraining(
@@ -81,6 +81,22 @@ import Testing
     let deviation = (layer.weights.map { $0 * $0 }.reduce(0, +) / 5000).squareRoot()
     // 0.8796 σ is the standard deviation of a normal distribution cut off at 2 σ.
     #expect(abs(deviation / sigma - 0.8796) < 0.02)
+  }
+
+  @Test func `starts from uniform weights and biases where the parameter says so`() throws {
+    let rows = try classification(rows: 20, features: 50)
+    let training = try training(
+      NetworkRows(rows), outputs: 3,
+      settings: NetworkSettings(layers: [100], seed: 3, initializer: .fanInUniform))
+    let layer = ReferenceNetwork(try training.state.pass(softmax: true)).layers[0]
+    let bound = 1 / 50.0.squareRoot()
+    for (values, tolerance) in [(layer.weights, 0.02), (layer.bias, 0.1)] {
+      #expect(values.allSatisfy { abs($0) <= bound })
+      #expect((values.max() ?? 0) > 0.9 * bound)
+      // The standard deviation of a uniform distribution is its bound by √3.
+      let deviation = (values.map { $0 * $0 }.reduce(0, +) / Double(values.count)).squareRoot()
+      #expect(abs(deviation / bound * 3.0.squareRoot() - 1) < tolerance)
+    }
   }
 
   // MARK: Gradients

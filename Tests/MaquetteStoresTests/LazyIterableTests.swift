@@ -150,6 +150,49 @@ import Testing
     #expect(try reader.next() == nil)
   }
 
+  @Test(arguments: StoreKind.allCases) func `is an asynchronous sequence`(kind: StoreKind) async throws {
+    let store = try TestStore(kind)
+    let dataset = try dataset(store, 300)
+    let items = dataset.items(try query(#"{"y": {"$ne": "a"}}"#)).map { $0["n"]?.integer ?? -1 }
+    var seen: [Int] = []
+    for try await number in items.elements { seen.append(number) }
+    #expect(seen == (0..<300).filter { $0 % 3 != 0 })
+    // Each pass is a new one, and reads no more than it is asked.
+    var firsts: [Int] = []
+    for try await number in items.skip(1).elements.prefix(2) { firsts.append(number) }
+    #expect(firsts == [2, 4])
+    #expect(try await items.elements.first { $0 > 100 } == 101)
+  }
+
+  @Test func `ends an asynchronous pass where something throws, and where its task is cancelled`()
+    async throws
+  {
+    let store = try TestStore(.memory)
+    let dataset = try dataset(store, 5)
+    let broken = dataset.items().map { (instance) throws(MaquetteError) -> Int in
+      guard instance["n"]?.integer != 2 else { throw MaquetteError(.inputOutput, "no two") }
+      return instance["n"]?.integer ?? 0
+    }
+    var iterator = broken.elements.makeAsyncIterator()
+    #expect(try await iterator.next() == 0)
+    #expect(try await iterator.next() == 1)
+    await #expect(throws: MaquetteError.self) { _ = try await iterator.next() }
+    #expect(try await iterator.next() == nil)
+    let task = Task {
+      withUnsafeCurrentTask { $0?.cancel() }
+      for try await _ in dataset.items().elements {}
+    }
+    await #expect(throws: CancellationError.self) { try await task.value }
+  }
+
+  @Test func `selects by the first part of a dotted name, as a query does`() throws {
+    let store = try TestStore(.memory)
+    let dataset = try dataset(store, 1)
+    let names = try dataset.items().select(["x.0", "caf\u{e9}"]).first()?.names
+    #expect(names == ["id", "x"])
+    #expect(try dataset.items(query(#"{"$select": ["x.0"]}"#)).first()?.names == names)
+  }
+
   // MARK: As rows to learn from
 
   private func blocks(_ source: any BlockSource, _ target: TargetKind) throws -> [InstanceTable] {

@@ -39,6 +39,12 @@ public class NetworkModel: @unchecked Sendable {
   public var activation = HiddenActivation.relu
 
   @Parameter(
+    "initializer", .init(),
+    "Where the weights start: normal as TensorFlow.js has it (glorot-normal), or uniform as PyTorch has it (fan-in-uniform)."
+  )
+  public var initializer = WeightInitializer.glorotNormal
+
+  @Parameter(
     "l2", .init(0...1000),
     "How much large weights cost: this times the sum of their squares is learned against; the loss reported is without it."
   )
@@ -74,8 +80,8 @@ public class NetworkModel: @unchecked Sendable {
 
   var sharedParameters: [any AnyParameter] {
     [
-      _epochs, _batchSize, _validationSplit, _learningRate, _seed, _optimizer, _momentum, _activation, _l2,
-      _dropout, _patience, _standardize,
+      _epochs, _batchSize, _validationSplit, _learningRate, _seed, _optimizer, _momentum, _activation,
+      _initializer, _l2, _dropout, _patience, _standardize,
     ]
   }
 
@@ -86,8 +92,9 @@ public class NetworkModel: @unchecked Sendable {
       layers: layers, epochs: try _epochs.checked(), batchSize: try _batchSize.checked(),
       validationSplit: try _validationSplit.checked(), learningRate: try _learningRate.checked(),
       seed: try _seed.checked(), optimizer: try _optimizer.checked(), momentum: try _momentum.checked(),
-      activation: try _activation.checked(), l2: try _l2.checked(), dropout: try _dropout.checked(),
-      patience: try _patience.checked(), standardize: try _standardize.checked(), classWeights: classWeights)
+      activation: try _activation.checked(), initializer: try _initializer.checked(), l2: try _l2.checked(),
+      dropout: try _dropout.checked(), patience: try _patience.checked(),
+      standardize: try _standardize.checked(), classWeights: classWeights)
   }
 
   // MARK: Learning
@@ -256,8 +263,8 @@ public class NetworkModel: @unchecked Sendable {
         layers.append(
           try TrainableLayer(
             inputs: widths[index - 1], outputs: widths[index],
-            activation: index + 1 < widths.count ? settings.activation.kernel : last, random: &random,
-            run: run))
+            activation: index + 1 < widths.count ? settings.activation.kernel : last,
+            initializer: settings.initializer, random: &random, run: run))
       }
       let state = NetworkState(layers: layers, optimizer: settings.rule, random: random)
       if let moments {
@@ -285,8 +292,8 @@ public class NetworkModel: @unchecked Sendable {
     for (index, layer) in pass.layers.enumerated() {
       layers.append(
         try TrainableLayer(
-          layer, outputs: index + 1 < pass.layers.count ? layer.outputs : start.outputs, random: &random,
-          run: run))
+          layer, outputs: index + 1 < pass.layers.count ? layer.outputs : start.outputs,
+          initializer: settings.initializer, random: &random, run: run))
     }
     let state = NetworkState(layers: layers, optimizer: settings.rule, random: random)
     // The features keep the scale they were learned in; targets get one again.

@@ -17,6 +17,17 @@ public enum HiddenActivation: String, ParameterChoice {
   }
 }
 
+/// Where the weights of a network start.
+public enum WeightInitializer: String, ParameterChoice {
+  /// Normal around 0, narrower the more inputs and outputs a layer has, biases 0: Glorot & Bengio, "Understanding the
+  /// difficulty of training deep feedforward neural networks", 2010. Cut off at two standard deviations and not
+  /// stretched again, as TensorFlow.js, and so Marcelle, has it.
+  case glorotNormal = "glorot-normal"
+  /// Weights and biases uniform within ±1 / √inputs: the heuristic that the same paper begins with, and PyTorch's
+  /// default. Starts wide layers smaller, which often generalises better after few epochs.
+  case fanInUniform = "fan-in-uniform"
+}
+
 /// How much the rows of a label count in the loss.
 public enum ClassWeights: Sendable, Equatable {
   /// All rows the same.
@@ -71,6 +82,7 @@ struct NetworkSettings: Sendable {
   var optimizer = OptimizerRule.adam
   var momentum = 0.9
   var activation = HiddenActivation.relu
+  var initializer = WeightInitializer.glorotNormal
   var l2 = 0.0
   var dropout = 0.0
   var patience = 0

@@ -28,24 +28,23 @@ struct TrainableLayer {
     biasMoments = (try FloatBuffer(zeros: stride), try FloatBuffer(zeros: stride))
   }
 
-  /// Random weights, biases of zero.
-  ///
-  /// Glorot & Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010; the normal
-  /// distribution is cut off at two standard deviations and not stretched again, as TensorFlow.js has it.
+  /// Random weights and biases, moments of zero.
   ///
   /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
   init(
-    inputs: Int, outputs: Int, activation: Activation, random: inout Random, run: TrainingRun
+    inputs: Int, outputs: Int, activation: Activation, initializer: WeightInitializer, random: inout Random,
+    run: TrainingRun
   ) throws(MaquetteError) {
     try self.init(inputs: inputs, outputs: outputs, activation: activation)
-    try fill(from: 0, random: &random, run: run)
+    try fill(from: 0, initializer, random: &random, run: run)
   }
 
   /// The weights of a fitted layer, moments of zero, and random weights for outputs that come on top.
   ///
   /// - Throws: ``MaquetteError/Code/outOfMemory``, ``MaquetteError/Code/cancelled``.
   init(
-    _ layer: ForwardPass.Layer, outputs: Int, random: inout Random, run: TrainingRun
+    _ layer: ForwardPass.Layer, outputs: Int, initializer: WeightInitializer, random: inout Random,
+    run: TrainingRun
   ) throws(MaquetteError) {
     try self.init(inputs: layer.inputs, outputs: outputs, activation: layer.activation)
     let (from, to) = (Dense.stride(of: layer.outputs), stride)
@@ -53,16 +52,27 @@ struct TrainableLayer {
       (weights.pointer + input * to).update(from: layer.weights.pointer + input * from, count: layer.outputs)
     }
     bias.pointer.update(from: layer.bias.pointer, count: layer.outputs)
-    if outputs > layer.outputs { try fill(from: layer.outputs, random: &random, run: run) }
+    if outputs > layer.outputs { try fill(from: layer.outputs, initializer, random: &random, run: run) }
   }
 
-  private func fill(from first: Int, random: inout Random, run: TrainingRun) throws(MaquetteError) {
+  /// Draws the weights and the bias of the outputs from `first` on.
+  private func fill(
+    from first: Int, _ initializer: WeightInitializer, random: inout Random, run: TrainingRun
+  ) throws(MaquetteError) {
     let deviation = (2 / Double(inputs + outputs)).squareRoot()
+    let bound = 1 / Double(max(1, inputs)).squareRoot()
+    func uniform() -> Float { Float(bound * (2 * random.uniformDouble() - 1)) }
     for input in 0..<inputs {
       try run.checkCancellation()
       let row = weights.pointer + input * stride
-      for output in first..<outputs { row[output] = Float(deviation * random.truncatedNormal()) }
+      switch initializer {
+      case .glorotNormal:
+        for output in first..<outputs { row[output] = Float(deviation * random.truncatedNormal()) }
+      case .fanInUniform:
+        for output in first..<outputs { row[output] = uniform() }
+      }
     }
+    if initializer == .fanInUniform { for output in first..<outputs { bias.pointer[output] = uniform() } }
   }
 
   /// For the forward pass; reads the weights as they are when it runs.

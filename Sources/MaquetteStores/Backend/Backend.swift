@@ -192,6 +192,9 @@ protocol Session: AnyObject {
   func insert(_ folder: Folder, of id: DocumentID) throws(MaquetteError)
   func deleteFiles(of id: DocumentID) throws(MaquetteError)
 
+  /// Makes an index where there is none.
+  func createIndex(on field: IndexedField) throws(MaquetteError)
+
   // MARK: Writing, by a store that has a say in what is written
 
   /// Stores new records with their files, and returns them as they are stored: a server makes ids and dates itself.

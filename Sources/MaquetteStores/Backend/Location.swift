@@ -44,20 +44,24 @@ struct SQLiteOptions: Equatable, Sendable {
   var isSynchronousFull = true
   /// Milliseconds to wait for another process that writes.
   var timeout: Int32 = 5000
+  /// What every service that is opened has indices for.
+  var indices: [IndexedField] = []
 
   fileprivate mutating func set(_ option: String) throws(MaquetteError) {
     let parts = option.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
     switch (parts.first, parts.last) {
     case ("synchronous", "full"): isSynchronousFull = true
     case ("synchronous", "normal"): isSynchronousFull = false
+    case ("index", let fields?) where parts.count == 2:
+      for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
     case ("timeout", let value?):
       guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
       timeout = milliseconds
     default:
       throw MaquetteError(
         .invalidArgument,
-        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal and "
-          + "timeout=MILLISECONDS", name: parts.first ?? option)
+        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, "
+          + "timeout=MILLISECONDS and index=FIELDS", name: parts.first ?? option)
     }
   }
 }

@@ -43,12 +43,13 @@ struct BulkRows: Sendable {
   /// Milliseconds since 1970, for both dates.
   let date: Int64
 
-  /// One of them as if it had been created alone.
-  func record(_ row: Int) -> Record {
+  /// One of them as if it had been created alone, as far as it is needed.
+  func record(_ row: Int, _ parts: RecordParts = .all) -> Record {
     Record(
       id: ids[row], createdAt: date, updatedAt: date, dataset: dataset,
-      features: Features(
-        shape: layout.shape ?? [features.columns], values: features[row: row], isBytes: layout.isBytes),
-      label: targets[row])
+      features: parts.contains(.features)
+        ? Features(
+          shape: layout.shape ?? [features.columns], values: features[row: row], isBytes: layout.isBytes) : nil,
+      label: parts.contains(.label) ? targets[row] : nil)
   }
 }

@@ -109,6 +109,14 @@ struct DocumentIDRange: Sendable {
       high: (tick >> 24) << 32 | machine >> 8,
       low: UInt32(truncatingIfNeeded: machine) << 24 | UInt32(truncatingIfNeeded: tick) & 0xFF_FFFF)
   }
+
+  /// The number of an id; nil where it is not of this range.
+  func index(of id: DocumentID) -> Int? {
+    let tick = (id.high >> 32) << 24 | UInt64(id.low & 0xFF_FFFF)
+    guard tick >= first, tick - first < UInt64(truncatingIfNeeded: count) else { return nil }
+    let index = Int(truncatingIfNeeded: tick - first)
+    return self[index] == id ? index : nil
+  }
 }
 
 extension DocumentID {

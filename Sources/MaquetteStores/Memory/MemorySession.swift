@@ -16,12 +16,12 @@ final class MemorySession: Session {
   func requirePresence() {}
 
   func record(_ id: DocumentID, _ parts: RecordParts) -> Record? {
-    content.places[id].flatMap { record(at: Int64($0), parts) }
+    content.place(of: id).flatMap { record(at: Int64($0), parts) }
   }
 
   func record(at place: Int64, _ parts: RecordParts) -> Record? {
-    guard let index = Int(exactly: place), content.records.indices.contains(index) else { return nil }
-    var record = content.records[index]
+    guard let index = Int(exactly: place) else { return nil }
+    var record = content.record(at: index, parts)
     record?.place = place
     return record
   }
@@ -36,8 +36,9 @@ final class MemorySession: Session {
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var toSkip = skip
-    for place in content.place(after: position)..<content.records.count {
-      guard var record = content.records[place], dataset == nil || isSame(record.dataset, dataset) else {
+    for place in content.place(after: position)..<content.endOfPlaces {
+      guard var record = content.record(at: place, parts), dataset == nil || isSame(record.dataset, dataset)
+      else {
         continue
       }
       if toSkip > 0 {
@@ -50,7 +51,7 @@ final class MemorySession: Session {
   }
 
   func count(_ dataset: String?) -> Int {
-    guard let dataset else { return content.places.count }
+    guard let dataset else { return content.count }
     return content.tallies[ExactText(dataset)]?.count ?? 0
   }
 
@@ -66,7 +67,8 @@ final class MemorySession: Session {
 
   func newest(named name: String, _ parts: RecordParts) -> Record? {
     var newest: Record?
-    for case let record? in content.records where isSame(record.name, name) {
+    for place in 0..<content.endOfPlaces {
+      guard let record = content.record(at: place, parts), isSame(record.name, name) else { continue }
       if newest.map({ $0.updatedAt < record.updatedAt }) ?? true { newest = record }
     }
     return newest
@@ -90,8 +92,8 @@ final class MemorySession: Session {
       keepsTruth: request.keepsTruth)
     var next = request
     var place = content.place(after: request.position)
-    while place < content.records.count, builder.count < builder.capacity {
-      if let record = content.records[place], isSame(record.dataset, request.dataset) {
+    while place < content.endOfPlaces, builder.count < builder.capacity {
+      if let record = content.record(at: place), isSame(record.dataset, request.dataset) {
         try builder.add(record)
         next.position = content.positions[place]
       }
@@ -105,25 +107,20 @@ final class MemorySession: Session {
 
   func insert(_ record: Record) { content.add(record) }
 
-  func insert(_ rows: BulkRows) {
-    for row in 0..<rows.ids.count { content.add(rows.record(row)) }
-  }
+  func insert(_ rows: BulkRows) { content.add(rows) }
 
   func update(_ record: Record) {
-    guard let place = content.places[record.id], let old = content.records[place] else { return }
-    content.tally(old, -1)
-    content.records[place] = record
-    content.tally(record, 1)
+    guard let place = content.place(of: record.id) else { return }
+    content.replace(at: place, by: record)
   }
 
-  func delete(_ record: Record) { content.remove(record) }
+  func delete(_ record: Record) { content.remove(record.id) }
 
   func clear(_ dataset: String) -> Int {
     var removed = 0
-    for (place, record) in content.records.enumerated() {
-      guard let record, isSame(record.dataset, dataset) else { continue }
-      content.places[record.id] = nil
-      content.records[place] = nil
+    for place in 0..<content.endOfPlaces {
+      guard let record = content.record(at: place, []), isSame(record.dataset, dataset) else { continue }
+      content.leaveGap(at: place, record.id)
       backend.dropFiles(of: record.id, in: content)
       removed += 1
     }

@@ -10,6 +10,9 @@ extension Query {
     guard case .object(let object) = json else {
       throw MaquetteError(.invalidArgument, "a query must be an object, not \(json.kind)")
     }
+    guard !json.isNested(deeperThan: 256) else {
+      throw MaquetteError(.invalidArgument, "a query must not be nested deeper than 256 levels")
+    }
     var conditions: [Condition] = []
     for (name, value) in object.members {
       switch name {
@@ -139,5 +142,16 @@ extension Test {
   private static func list(_ name: String, _ value: JSON) throws(MaquetteError) -> [JSON] {
     guard let elements = value.array else { throw Query.bad(name, "a list of values", value) }
     return elements
+  }
+}
+
+extension JSON {
+  fileprivate func isNested(deeperThan levels: Int) -> Bool {
+    switch self {
+    case .array(let elements): levels == 0 || elements.contains { $0.isNested(deeperThan: levels - 1) }
+    case .object(let object):
+      levels == 0 || object.members.contains { $0.value.isNested(deeperThan: levels - 1) }
+    case .null, .bool, .number, .string: false
+    }
   }
 }

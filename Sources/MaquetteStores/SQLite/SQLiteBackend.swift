@@ -6,10 +6,12 @@ final class SQLiteBackend: Backend {
   private let worker: SerialWorker
   private let content: SQLiteContent
   private let watcher: SQLiteWatcher
+  private let indices: [IndexedField]
 
   init(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
     worker = try SerialWorker("maquette-store")
     content = SQLiteContent()
+    indices = options.indices
     let content = content
     watcher = SQLiteWatcher(path + "-wal") { [worker] in Self.look(content, worker) }
     // Where this throws, the thread is ended by deinit.
@@ -33,10 +35,13 @@ final class SQLiteBackend: Backend {
 
   func openService(_ name: String) throws(MaquetteError) {
     let content = content
+    let indices = indices
     try worker.run(
       { () throws(MaquetteError) in
-        if try content.find(name) != nil { return }
-        try content.transaction("BEGIN IMMEDIATE") { (_) throws(MaquetteError) in try content.make(name) }
+        if try content.find(name) == nil {
+          try content.transaction("BEGIN IMMEDIATE") { (_) throws(MaquetteError) in try content.make(name) }
+        }
+        try content.index(name, indices)
       }, afterwards: { content.checkpoint() })
   }
 

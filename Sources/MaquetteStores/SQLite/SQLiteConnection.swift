@@ -6,7 +6,10 @@ final class SQLiteConnection {
   let handle: OpaquePointer
   let path: String
   let collector = TableCollector()
-  private var statements: [String: SQLiteStatement] = [:]
+  /// By their text to the byte: names of tables are in it.
+  private var statements: [ExactText: SQLiteStatement] = [:]
+  /// Statements made of queries, of which there may be any number.
+  private var queries: [ExactText: SQLiteStatement] = [:]
 
   /// Opens the file, and makes it where it isn't there; nothing is read or written yet.
   init(_ path: String) throws(MaquetteError) {
@@ -22,10 +25,11 @@ final class SQLiteConnection {
     self.handle = handle
     self.path = path
     try check(collector.register(handle), "open")
+    try check(SQLiteFunctions.register(handle), "open")
   }
 
   deinit {
-    statements = [:]
+    finalizeStatements()
     sqlite3_close_v2(handle)
   }
 
@@ -40,14 +44,27 @@ final class SQLiteConnection {
 
   /// The statement of that text, prepared once.
   func statement(_ sql: String) throws(MaquetteError) -> SQLiteStatement {
-    if let statement = statements[sql] { return statement }
+    if let statement = statements[ExactText(sql)] { return statement }
     let statement = try SQLiteStatement(sql, self)
-    statements[sql] = statement
+    statements[ExactText(sql)] = statement
+    return statement
+  }
+
+  /// The statement of a query; kept for a while unless it is long.
+  func query(_ sql: String) throws(MaquetteError) -> SQLiteStatement {
+    if let statement = queries[ExactText(sql)] { return statement }
+    let statement = try SQLiteStatement(sql, self)
+    guard sql.utf8.count <= 1024 else { return statement }
+    if queries.count >= 64 { queries = [:] }
+    queries[ExactText(sql)] = statement
     return statement
   }
 
   /// Forgets the prepared statements.
-  func finalizeStatements() { statements = [:] }
+  func finalizeStatements() {
+    statements = [:]
+    queries = [:]
+  }
 
   /// Runs a statement that gives no rows.
   func run(_ sql: String, _ values: SQLiteValue...) throws(MaquetteError) {

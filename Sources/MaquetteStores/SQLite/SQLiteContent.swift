@@ -114,6 +114,20 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
       "INSERT INTO maquette_services(name, tableName) VALUES(?, ?)", .text(service), .text(name))
   }
 
+  /// Makes the indices of a service that are not there.
+  func index(_ service: String, _ fields: [IndexedField]) throws(MaquetteError) {
+    guard !fields.isEmpty else { return }
+    let table = try table(service)
+    let missing = try transaction("BEGIN") { (connection) throws(MaquetteError) in
+      try SQLiteSession(connection, table).missingIndices(among: fields)
+    }
+    guard !missing.isEmpty else { return }
+    try transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
+      let session = try SQLiteSession(connection, table)
+      for field in missing { try session.createIndex(on: field) }
+    }
+  }
+
   /// The service's own name, where SQLite takes it and knows none that differs in case only.
   private func freeTableName(_ service: String) throws(MaquetteError) -> String {
     let folded = service.utf8.map { $0 >= 65 && $0 <= 90 ? $0 | 0x20 : $0 }

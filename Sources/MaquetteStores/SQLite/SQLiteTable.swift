@@ -1,6 +1,7 @@
 /// The table of one service, and what need not be asked twice of it.
 final class SQLiteTable {
   let service: String
+  let tableName: String
   /// The table's name as SQL writes it.
   let name: String
   var version = StoreVersion()
@@ -10,12 +11,15 @@ final class SQLiteTable {
   var predictionRun: PredictionRun??
   /// Whether what is done is to be written down for others; right for as long.
   var isLogged: Bool?
+  /// Whether `y` has an index; right for as long.
+  var hasLabelIndex: Bool?
 
   /// Forgets what somebody else may have changed.
   func forget() {
     tallies = [:]
     predictionRun = nil
     isLogged = nil
+    hasLabelIndex = nil
   }
 
   struct Tally {
@@ -26,6 +30,7 @@ final class SQLiteTable {
 
   init(service: String, name: String) {
     self.service = service
+    tableName = name
     self.name = quotedName(name)
   }
 

@@ -7,20 +7,27 @@ import Testing
 extension StoreContract {
   /// The query language, example by example.
   @Suite struct Queries {
-    private func filled(_ kind: StoreKind, _ table: QueryTable) throws -> (TestStore, Service) {
+    private func filled(
+      _ kind: StoreKind, _ table: QueryTable, isIndexed: Bool = false
+    ) throws -> (TestStore, Service) {
       let test = try TestStore(kind)
       let service = try test.store.service("documents")
+      if isIndexed {
+        for field in ["y", "createdAt", "updatedAt", "datasetName"] { try service.createIndex(on: field) }
+      }
       for document in try table.parsedDocuments() { _ = try service.create(document) }
       return (test, service)
     }
 
-    @Test("find what they ask for", arguments: StoreKind.allCases, QueryTable.all)
+    @Test("find what they ask for, with and without indices", arguments: StoreKind.allCases, QueryTable.all)
     func find(_ kind: StoreKind, _ table: QueryTable) throws {
-      let (test, service) = try filled(kind, table)
-      defer { withExtendedLifetime(test) {} }
-      for example in try table.parsedCases() {
-        let answer = Self.answer { try service.find(Query(example.query)) }
-        #expect(answer == example.expected, "\(example.text)")
+      for isIndexed in [false, true] {
+        let (test, service) = try filled(kind, table, isIndexed: isIndexed)
+        defer { withExtendedLifetime(test) {} }
+        for example in try table.parsedCases() {
+          let answer = Self.answer { try service.find(Query(example.query)) }
+          #expect(answer == example.expected, "\(example.text)")
+        }
       }
     }
 

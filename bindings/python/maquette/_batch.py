@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from ctypes import byref, c_int64, c_void_p, sizeof
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -13,15 +11,16 @@ import numpy
 import numpy.typing
 
 from ._arrays import Array, Floats, matrix_of
-from ._errors import REENTRANT, TIMEOUT, MaquetteError, NotFoundError, WaitTimeoutError, call
+from ._errors import REENTRANT, TIMEOUT, MaquetteError, NotFoundError, call
 from ._handles import Owner
 from ._library import BatchOptions, Matrix, library
 from ._progress import Progress
 from ._status import Status
 from ._store import Store
-from ._streams import SLICE_MILLISECONDS, Stream, Subscription
+from ._streams import Stream, Subscription
 from ._text import owned_text, utf8
 from ._views import batch_html, predictions_html
+from ._waiting import cancelled_by_ctrl_c, wait_for
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -148,27 +147,15 @@ class BatchPrediction(Owner):
         Raises what made it fail, `CancelledError` if it was cancelled, `WaitTimeoutError` if it goes on. Ctrl-C gets
         through, and cancels the run.
         """
-        end = None if timeout is None else time.monotonic() + timeout
-        with self._cancelled_by_ctrl_c():
-            while True:
-                left = SLICE_MILLISECONDS
-                if end is not None:
-                    left = max(0, min(left, round((end - time.monotonic()) * 1000 + 0.5)))
-                try:
-                    self._call(library.maquette_batch_prediction_wait, left)
-                    return self
-                except WaitTimeoutError:
-                    if end is not None and time.monotonic() >= end:
-                        raise WaitTimeoutError(f"the batch prediction was not over within {timeout} s") from None
+        cancel, wait = library.maquette_batch_prediction_cancel, library.maquette_batch_prediction_wait
 
-    @contextmanager
-    def _cancelled_by_ctrl_c(self) -> Iterator[None]:
-        try:
-            yield
-        except KeyboardInterrupt:
-            library.maquette_batch_prediction_cancel(self._handle)
-            library.maquette_batch_prediction_wait(self._handle, 1000, None)
-            raise
+        def step(milliseconds: int) -> bool:
+            self._call(wait, milliseconds)
+            return True
+
+        with cancelled_by_ctrl_c(self._handle, cancel, wait):
+            wait_for("the batch prediction", timeout, step)
+        return self
 
     def cancel(self) -> None:
         """Asks the run to end, which it does within some milliseconds. What was stored by then stays."""

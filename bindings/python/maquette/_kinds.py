@@ -48,6 +48,7 @@ class MLPClassifier(NetworkModel):
     optimizer: str
     momentum: float
     activation: str
+    initializer: str
     l2: float
     dropout: float
     patience: int
@@ -77,6 +78,7 @@ class MLPRegressor(NetworkModel):
     optimizer: str
     momentum: float
     activation: str
+    initializer: str
     l2: float
     dropout: float
     patience: int

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from ctypes import byref, c_int64, c_void_p, sizeof
 from typing import Any, ClassVar, TextIO, TypeVar
 
@@ -23,7 +22,6 @@ from ._errors import (
     MaquetteError,
     NotTrainedError,
     UnknownParameterError,
-    WaitTimeoutError,
     call,
 )
 from ._handles import Owner
@@ -45,11 +43,12 @@ from ._progress import Progress
 from ._schema import Schema
 from ._sources import BlockReader, Blocks, SourceStruct, address
 from ._store import Store
-from ._streams import SLICE_MILLISECONDS, Queue, Stream, Subscription
+from ._streams import Queue, Stream, Subscription
 from ._svg import shortened
 from ._text import fetch_json, owned_text, snake_case, to_json, utf8
 from ._training import TrainingStatus, TrainingStream
 from ._views import model_html
+from ._waiting import cancelled_by_ctrl_c, wait_for
 
 Self = TypeVar("Self", bound="Model")
 
@@ -269,23 +268,19 @@ class Model(Owner):
             return self._wait(timeout, display, queue)
 
     def _wait(self: Self, timeout: float | None, display: Progress | None, queue: Queue[TrainingStatus] | None) -> Self:
-        end = None if timeout is None else time.monotonic() + timeout
+        def step(milliseconds: int) -> bool:
+            if display is not None and queue is not None and not display.over and self.is_training:
+                display(queue.get(milliseconds / 1000))
+                return False
+            self._wait_once(milliseconds)
+            return True
+
         try:
-            while True:
-                left = SLICE_MILLISECONDS
-                if end is not None:
-                    left = max(0, min(left, round((end - time.monotonic()) * 1000 + 0.5)))
-                try:
-                    if display is None or queue is None or display.over or not self.is_training:
-                        self._wait_once(left)
-                        return self
-                    display(queue.get(left / 1000))
-                except WaitTimeoutError:
-                    if end is not None and time.monotonic() >= end:
-                        raise WaitTimeoutError(f"the training was not over within {timeout} s") from None
+            wait_for("the training", timeout, step)
         finally:
             if display is not None and queue is not None:
                 display.finish(queue)
+        return self
 
     def _wait_once(self, milliseconds: int) -> None:
         try:
@@ -294,14 +289,8 @@ class Model(Owner):
             cause = next((reader.error for reader in self._readers if reader.error is not None), None)
             raise error from cause
 
-    @contextmanager
-    def _cancelled_by_ctrl_c(self) -> Iterator[None]:
-        try:
-            yield
-        except KeyboardInterrupt:
-            library.maquette_model_cancel(self._handle)
-            library.maquette_model_wait(self._handle, 1000, None)
-            raise
+    def _cancelled_by_ctrl_c(self) -> AbstractContextManager[None]:
+        return cancelled_by_ctrl_c(self._handle, library.maquette_model_cancel, library.maquette_model_wait)
 
     def fit(
         self: Self,
