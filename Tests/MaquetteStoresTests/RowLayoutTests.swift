@@ -81,7 +81,7 @@ import Testing
       let path = directory.path("\(isBytes).db")
       do {
         let dataset = try Dataset("d", in: DataStore("sqlite:" + path))
-        let labels = LabelColumn(names: ["a"], codes: Array(repeating: 0, count: 200))
+        let labels = try LabelColumn(names: ["a"], codes: Array(repeating: 0, count: 200))
         try dataset.append(
           images(200, 64 * 64), labels: labels, layout: RowLayout(shape: [64, 64], isBytes: isBytes))
         // One by one too.
