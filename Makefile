@@ -6,8 +6,8 @@ VENV := .venv
 BUILD := build
 LIBRARY := $(BUILD)/libmaquette.so.0
 
-# What the library is linked with: headers, static libraries, and what OpenBLAS itself needs.
-PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev
+# What the library is linked with: headers, static libraries, and what OpenBLAS itself needs. libcurl it only loads.
+PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev libcurl4
 
 # Warnings are errors, and a module imports only what the manifest says it may.
 STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \

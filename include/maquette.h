@@ -299,12 +299,17 @@ void maquette_subscription_destroy(maquette_subscription *subscription);
  *         can be read by anything. Or
  *         `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, a server that several machines may use at once, through libpq,
  *         which is loaded now; `?schema=NAME` keeps several stores in one database, `?lock_timeout=`,
- *         `?statement_timeout=` and `?poll=` are milliseconds, all other options are libpq's.
+ *         `?statement_timeout=` and `?poll=` are milliseconds, all other options are libpq's. Or
+ *         `http://HOST:PORT/PATH`, `https://…`: a Marcelle backend, through libcurl, which must be installed. How safe
+ *         is what a call has acknowledged is up to the server. A call is not isolated from what others do meanwhile,
+ *         and one that writes several documents may have written some of them when it fails. What others do arrives
+ *         within the interval `?poll=MILLISECONDS`, 1000 unless said. A call takes no longer than
+ *         `?timeout=MILLISECONDS`, 30000 unless said, for each request it makes. `?token-from=VARIABLE` names the
+ *         environment variable that holds the token to authenticate with.
  *  @param[out] store yours to destroy.
  *  @param[out] error may be NULL.
- *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, or no
- *         libpq), E_IO, E_NOT_A_STORE, E_BAD_FORMAT (a check found damage), E_LOCKED,
- *         E_TIMEOUT.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, no libpq, no libcurl), E_IO, E_NOT_A_STORE,
+ *          E_BAD_FORMAT (a check found damage, or the server is no Marcelle backend), E_LOCKED, E_TIMEOUT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
 

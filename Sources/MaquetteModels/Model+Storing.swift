@@ -90,7 +90,7 @@ extension Model {
   public func load(from store: DataStore, _ idOrName: String) throws(MaquetteError) -> StoredModel {
     let loaded = try load(from: store, by: nil) { () throws(MaquetteError) in
       // Asking for a service makes it; reading must not write.
-      guard try store.services().contains(Self.service) else { throw Self.missing(idOrName) }
+      guard try store.contains(Self.service) else { throw Self.missing(idOrName) }
       return try Self.document(idOrName, in: try store.service(Self.service))
     }
     guard let loaded else { throw MaquetteError(.internal, "nothing kept the model from being loaded") }

@@ -27,8 +27,16 @@ public final class DataStore: Sendable {
   ///   process that writes to the same service, 5000 otherwise; `?statement_timeout=MILLISECONDS` how long for any
   ///   answer, 60000 otherwise, 0 for ever; `?poll=MILLISECONDS` that changes of others are asked for rather than
   ///   listened to. `?connect_timeout=SECONDS`, `?sslmode=…` and all else is libpq's.
+  ///
+  ///   `http://HOST:PORT/PATH` or `https://…` is a Marcelle backend, or any server of Feathers services. It makes ids and
+  ///   dates itself. How safe is what it has acknowledged is up to it; calls are not isolated from each other, and one that
+  ///   writes several documents may have written some of them when it fails. What others do is looked up every
+  ///   `?poll=MILLISECONDS`, 1000 unless said, while anybody subscribes to it. A request takes at most
+  ///   `?timeout=MILLISECONDS`, 30000 unless said, with what is tried again. `?token-from=VARIABLE` names the environment
+  ///   variable that holds a token to authenticate with: in the location it would get into logs. Files of TensorFlow.js
+  ///   models go where the server keeps them; all others are kept, in pieces, as documents of a service of their own.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is no location, ``MaquetteError/Code/unsupported`` for
-  ///   another scheme, or for PostgreSQL without its client library, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
+  ///   another scheme, or where the library for it, libpq or libcurl, is not installed, ``MaquetteError/Code/badFormat`` for a file that a check finds damaged, ``MaquetteError/Code/notAStore`` for a file of something else or of a newer version, ``MaquetteError/Code/inputOutput`` where it can't be opened or
   ///   written, ``MaquetteError/Code/full``, ``MaquetteError/Code/locked``.
   public init(_ location: String) throws(MaquetteError) {
     self.location = location
@@ -36,6 +44,7 @@ public final class DataStore: Sendable {
     case .memory: backend = MemoryBackend()
     case .sqlite(let path, let options): backend = try SQLiteBackend(path, options)
     case .postgreSQL(let options): backend = try PostgreSQLBackend(options)
+    case .remote(let options): backend = try RemoteBackend(options)
     }
   }
 
@@ -76,6 +85,8 @@ public final class DataStore: Sendable {
     }
     try backend.backup(to: path)
   }
+  /// Whether there is a service of that name; unlike ``service(_:)`` this makes none.
+  package func contains(_ service: String) throws(MaquetteError) -> Bool { try backend.hasService(service) }
 
   /// Runs SQL on the store's connection, for tests; does nothing for a store in memory.
   package func execute(_ sql: String) throws(MaquetteError) {

@@ -15,8 +15,8 @@ extension Service {
         ids: DocumentID.make(features.rows), dataset: dataset, features: features, targets: targets,
         layout: layout,
         date: Timestamp.now().milliseconds)
-      try session.insert(rows)
-      let source = EventSource(.rows(rows), counts: [dataset: try session.count(dataset)], session)
+      let stored = try session.store(rows)
+      let source = EventSource(stored, counts: [dataset: try session.count(dataset)], session)
       let events = (0..<features.rows).map {
         ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
       }

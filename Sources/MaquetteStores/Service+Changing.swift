@@ -25,9 +25,9 @@ extension Service {
     return try write { (session) throws(MaquetteError) in
       var writing = Writing(session)
       let old = try Self.target(id, query, query.parts.union(.fields), dataset, session)
-      let record = try writing.change(old, to: given, as: .updated, folder)
-      return (record, try writing.carryOut())
-    }.document(selecting: query.select)
+      try writing.change(old, to: given, as: .updated, folder)
+      return try writing.carryOut()
+    }[0].document(selecting: query.select)
   }
 
   /// Changes members of a document, with files, in one transaction.
@@ -53,9 +53,9 @@ extension Service {
     return try write { (session) throws(MaquetteError) in
       var writing = Writing(session)
       let old = try Self.target(id, query, .all, dataset, session)
-      let record = try writing.change(old, to: try patch.applied(to: old), as: .patched, folder)
-      return (record, try writing.carryOut())
-    }.document(selecting: query.select)
+      try writing.change(old, to: try patch.applied(to: old), as: .patched, folder)
+      return try writing.carryOut()
+    }[0].document(selecting: query.select)
   }
 
   /// Changes members of all documents that match a query, in one transaction and with an event for each: all of them, or
@@ -77,11 +77,10 @@ extension Service {
     try Self.requireAll(query)
     return try write { (session) throws(MaquetteError) -> ([Record], [ServiceEvent]) in
       var writing = Writing(session)
-      var records: [Record] = []
       for old in try Self.targets(query, dataset, session) {
-        records.append(try writing.change(old, to: try patch.applied(to: old), as: .patched, nil))
+        try writing.change(old, to: try patch.applied(to: old), as: .patched, nil)
       }
-      return (records, try writing.carryOut())
+      return try writing.carryOut()
     }.map { $0.document(selecting: query.select) }
   }
 

@@ -17,9 +17,9 @@ extension Service {
     let bringsID = Self.bringsID(document)
     return try write { (session) throws(MaquetteError) in
       var writing = Writing(session)
-      let record = try writing.create(given, folder, bringsID: bringsID)
-      return (record, try writing.carryOut())
-    }.document
+      try writing.create(given, folder, bringsID: bringsID)
+      return try writing.carryOut()
+    }[0].document
   }
 
   /// Stores new documents in one transaction, with an event for each: all of them, or none.
@@ -38,14 +38,12 @@ extension Service {
     let checked = given
     return try write { (session) throws(MaquetteError) -> ([Record], [ServiceEvent]) in
       var writing = Writing(session)
-      var records: [Record] = []
-      records.reserveCapacity(checked.count)
       for (place, (record, bringsID)) in checked.enumerated() {
         do throws(MaquetteError) {
-          records.append(try writing.create(record, nil, bringsID: bringsID))
+          try writing.create(record, nil, bringsID: bringsID)
         } catch { throw Self.explain(error, place, of: checked.count) }
       }
-      return (records, try writing.carryOut())
+      return try writing.carryOut()
     }.map(\.document)
   }
 

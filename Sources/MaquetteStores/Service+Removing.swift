@@ -16,8 +16,8 @@ extension Service {
       var writing = Writing(session)
       let record = try Self.target(id, query, .all, dataset, session)
       writing.remove(record)
-      return (record, try writing.carryOut())
-    }.document(selecting: query.select)
+      return try writing.carryOut()
+    }[0].document(selecting: query.select)
   }
 
   /// Removes all documents that match a query, and their files, in one transaction and with an event for each.
@@ -35,7 +35,7 @@ extension Service {
       var writing = Writing(session)
       let records = try Self.targets(query, dataset, session)
       for record in records { writing.remove(record) }
-      return (records, try writing.carryOut())
+      return try writing.carryOut()
     }.map { $0.document(selecting: query.select) }
   }
 }

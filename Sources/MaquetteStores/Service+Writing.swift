@@ -6,7 +6,7 @@ import MaquetteSystem
 /// A backend need not be able to undo (see ``Session``), so nothing may be refused once the first document has changed.
 struct Writing {
   private enum Step {
-    case create(Record, Folder?)
+    case create(NewRecord)
     case change(Record, old: Record, ServiceEvent.Kind, Folder?, dropsFiles: Bool)
     case remove(Record)
   }
@@ -25,9 +25,8 @@ struct Writing {
   /// Notes that a document is to be stored.
   ///
   /// - Parameter bringsID: whether its id came with it; one that was just made is nobody else's.
-  /// - Returns: the record as it will be stored.
   /// - Throws: ``MaquetteError/Code/conflict`` when there is a document of its id, or this stores two of it.
-  mutating func create(_ given: Record, _ folder: Folder?, bringsID: Bool) throws(MaquetteError) -> Record {
+  mutating func create(_ given: Record, _ folder: Folder?, bringsID: Bool) throws(MaquetteError) {
     if bringsID {
       guard newIDs.insert(given.id).inserted, try session.record(given.id, []) == nil else {
         throw MaquetteError(
@@ -37,18 +36,15 @@ struct Writing {
     var record = given
     record.updatedAt = try date(record, after: nil)
     record.createdAt = record.updatedAt
-    if let folder { record.fields["files"] = folder.json }
-    steps.append(.create(record, folder))
-    return record
+    steps.append(.create(NewRecord(record: record, folder: folder, bringsID: bringsID)))
   }
 
   /// Notes that a document is to take the place of another.
   ///
   /// - Parameter kind: what it is called among the events.
-  /// - Returns: the record as it will be stored.
   mutating func change(
     _ old: Record, to given: Record, as kind: ServiceEvent.Kind, _ folder: Folder?
-  ) throws(MaquetteError) -> Record {
+  ) throws(MaquetteError) {
     var record = given
     record.createdAt = old.createdAt
     record.updatedAt = try date(record, after: old)
@@ -57,9 +53,7 @@ struct Writing {
     if !dropsFiles, old.fields["files"] != record.fields["files"] || kind == .updated {
       dropsFiles = !Folder.isShared(old.fields["files"], record.fields["files"])
     }
-    if let folder { record.fields["files"] = folder.json }
     steps.append(.change(record, old: old, kind, folder, dropsFiles: dropsFiles))
-    return record
   }
 
   /// Notes that a document is to go, with its files.
@@ -77,40 +71,55 @@ struct Writing {
 
   /// Does everything, unless the instances of a dataset would have different widths.
   ///
-  /// - Returns: an event for each.
+  /// - Returns: the record of each document as it is stored, or was when it was removed, and an event for each.
   /// - Throws: ``MaquetteError/Code/badShape``; or what writing meets.
-  func carryOut() throws(MaquetteError) -> [ServiceEvent] {
+  func carryOut() throws(MaquetteError) -> (records: [Record], events: [ServiceEvent]) {
     try checkWidths()
+    var records: [Record] = []
+    records.reserveCapacity(steps.count)
     var touched: Set<ExactText> = []
-    for step in steps {
-      switch step {
-      case .create(let record, let folder):
-        try session.insert(record)
-        if let folder { try session.insert(folder, of: record.id) }
-        if let dataset = record.dataset { touched.insert(ExactText(dataset)) }
+    while records.count < steps.count {
+      let new = newRecords(from: records.count)
+      if !new.isEmpty {
+        records += try session.store(new)
+        for new in new { if let dataset = new.record.dataset { touched.insert(ExactText(dataset)) } }
+        continue
+      }
+      switch steps[records.count] {
+      case .create: break
       case .change(let record, let old, _, let folder, let dropsFiles):
-        if dropsFiles { try session.deleteFiles(of: record.id) }
-        if let folder { try session.insert(folder, of: record.id) }
-        try session.update(record)
+        records.append(try session.replace(old, with: record, folder, dropsFiles: dropsFiles))
         for case let dataset? in [record.dataset, old.dataset] { touched.insert(ExactText(dataset)) }
       case .remove(let record):
         try session.deleteFiles(of: record.id)
         try session.delete(record)
+        records.append(record)
         if let dataset = record.dataset { touched.insert(ExactText(dataset)) }
       }
     }
     var counts: [String: Int] = [:]
     for dataset in touched { counts[dataset.text] = try session.count(dataset.text) }
-    return steps.map { step in
-      switch step {
-      case .create(let record, _):
-        ServiceEvent(.created, EventSource(.record(record), counts: counts, session))
-      case .change(let record, let old, let kind, _, _):
-        ServiceEvent(
-          kind, EventSource(.record(record), oldDataset: old.dataset, counts: counts, session))
-      case .remove(let record): ServiceEvent(.removed, EventSource(.record(record), counts: counts, session))
-      }
+    let events = zip(steps, records).map { step, record in
+      let (kind, old): (ServiceEvent.Kind, Record?) =
+        switch step {
+        case .create: (.created, nil)
+        case .change(_, let old, let kind, _, _): (kind, old)
+        case .remove: (.removed, nil)
+        }
+      return ServiceEvent(
+        kind, EventSource(.record(record), oldDataset: old?.dataset, counts: counts, session))
     }
+    return (records, events)
+  }
+
+  /// What is created by the steps from that one on, until another is to be done before.
+  private func newRecords(from place: Int) -> [NewRecord] {
+    var new: [NewRecord] = []
+    for step in steps[place...] {
+      guard case .create(let record) = step else { break }
+      new.append(record)
+    }
+    return new
   }
 
   /// The instances of a dataset all have one width: those that are written, and those that stay.
@@ -120,7 +129,7 @@ struct Writing {
     for step in steps {
       let record: Record
       switch step {
-      case .create(let created, _): record = created
+      case .create(let created): record = created.record
       case .change(let new, _, _, _, _):
         record = new
         changed.insert(new.id)

@@ -128,7 +128,7 @@ public final class Service: Sendable {
   /// - Parameter path: `<folder>/<name>`, as the document's `files` gives it.
   /// - Throws: ``MaquetteError/Code/notFound`` with the path as its name.
   public func file(at path: String) throws(MaquetteError) -> [UInt8] {
-    guard let (folder, file) = Folder.split(path), let bytes = try backend.file(folder, file) else {
+    guard let bytes = try backend.file(at: path, of: name) else {
       throw MaquetteError(.notFound, "there is no file '\(path)' in the store", name: path)
     }
     return bytes

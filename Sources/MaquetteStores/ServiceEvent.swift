@@ -38,6 +38,7 @@ public struct ServiceEvent: Sendable {
     switch source.content {
     case .record(let record): record
     case .rows(let rows): rows.record(Int(row))
+    case .records(let records): records[Int(row)]
     case .foreign: Record(told: document)
     case .predictions, .cleared: nil
     }
@@ -65,6 +66,8 @@ final class EventSource: Sendable {
   enum Content: Sendable {
     case record(Record)
     case rows(BulkRows)
+    /// Of one dataset, where it has any; at least one.
+    case records([Record])
     case predictions(BulkPredictions)
     /// Of a dataset; nil: all documents of the service.
     case cleared(dataset: String?)
@@ -100,7 +103,7 @@ final class EventSource: Sendable {
     switch content {
     case .rows(let rows): rows.ids
     case .predictions(let predictions): predictions.ids
-    case .record, .cleared, .foreign: nil
+    case .record, .records, .cleared, .foreign: nil
     }
   }
 
@@ -113,6 +116,7 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.dataset
     case .rows(let rows): rows.dataset
+    case .records(let records): records.first?.dataset
     case .predictions: nil
     case .cleared(let dataset): dataset
     case .foreign(let documents): documents.change.entry.dataset
@@ -123,6 +127,7 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.document
     case .rows(let rows): rows.record(row).document
+    case .records(let records): records[row].document
     case .predictions(let predictions): predictions.document(row)
     case .cleared(let dataset): dataset.map { ["datasetName": .string($0)] } ?? [:]
     case .foreign(let documents): documents.document(row)

@@ -19,6 +19,19 @@ int maquette_system_eventfd(void);
 void maquette_system_eventfd_raise(int descriptor);
 void maquette_system_eventfd_lower(int descriptor);
 
+/* Calls of libcurl, whose functions are looked up at run time: `setopt` and `getinfo` are variadic. All return its code. */
+int maquette_system_curl_set_number(void *setopt, void *handle, int option, long value);
+int maquette_system_curl_set_size(void *setopt, void *handle, int option, int64_t value);
+int maquette_system_curl_set_pointer(void *setopt, void *handle, int option, const void *value);
+int maquette_system_curl_set_function(void *setopt, void *handle, int option,
+                                      size_t (*value)(char *, size_t, size_t, void *));
+int maquette_system_curl_get_number(void *getinfo, void *handle, int info, long *value);
+int maquette_system_curl_get_text(void *getinfo, void *handle, int info, const char **value);
+
+/* `curl_easy_perform` with SIGPIPE held off the calling thread: a connection that breaks while OpenSSL writes must be an
+ * error, whatever the host does with the signal. */
+int maquette_system_curl_perform(void *perform, void *handle);
+
 /* A new inotify descriptor, close-on-exec and non-blocking, or -errno. */
 int maquette_system_inotify(void);
 

@@ -5,6 +5,7 @@ enum Location: Equatable {
   case memory
   case sqlite(path: String, SQLiteOptions)
   case postgreSQL(PostgreSQLOptions)
+  case remote(RemoteOptions)
 
   /// - Throws: ``MaquetteError/Code/unsupported`` for another scheme, ``MaquetteError/Code/invalidArgument`` for what is
   ///   no location at all; both say what is possible.
@@ -17,13 +18,17 @@ enum Location: Equatable {
       self = .postgreSQL(try PostgreSQLOptions(text))
       return
     }
+    if text.hasPrefix("http://") || text.hasPrefix("https://") {
+      self = .remote(try RemoteOptions(text))
+      return
+    }
     guard text.hasPrefix("sqlite:") else {
       let scheme = text.prefix { $0.isLetter || $0.isNumber || $0 == "+" }
       let hasScheme = !scheme.isEmpty && text.dropFirst(scheme.count).first == ":"
       throw MaquetteError(
         hasScheme ? .unsupported : .invalidArgument,
-        "\(quoted(text)) is no location of a store here: it must be \"memory:\", \"sqlite:PATH\" or "
-          + "\"postgresql://HOST/DATABASE\"",
+        "\(quoted(text)) is no location of a store here: it must be \"memory:\", \"sqlite:PATH\", "
+          + "\"postgresql://HOST/DATABASE\" or \"http://HOST:PORT/PATH\"",
         name: text)
     }
     let rest = text.dropFirst("sqlite:".count)

@@ -137,8 +137,8 @@ struct BlockwiseAdding {
     do throws(MaquetteError) {
       try dataset.service.write { (session) throws(MaquetteError) in
         var writing = Writing(session)
-        for record in block { _ = try writing.create(record, nil, bringsID: false) }
-        return ((), try writing.carryOut())
+        for record in block { try writing.create(record, nil, bringsID: false) }
+        return ((), try writing.carryOut().events)
       }
     } catch {
       throw MaquetteError(

@@ -26,6 +26,7 @@ class Store(Owner):
     >>> Store("memory:")              # ends with the program
     >>> Store("postgresql://host/db") # a server, where libpq is installed
     >>> Store(Path("digits.db"))      # a path is an SQLite file
+    >>> Store("http://localhost:3030")   # a Marcelle backend; `?token-from=VARIABLE` names where a token is
     """
 
     def __init__(self, location: str | os.PathLike[str] = "memory:") -> None:
