@@ -6,12 +6,15 @@ VENV := .venv
 BUILD := build
 LIBRARY := $(BUILD)/libmaquette.so.0
 
-# What the library is linked with: headers, static libraries, and what OpenBLAS itself needs.
-PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev
+# What the library is linked with: headers, static libraries, and what OpenBLAS itself needs. libcurl it only loads.
+PACKAGES := gcc g++ libc6-dev libopenblas-dev libsqlite3-dev libgfortran-12-dev libcurl4
 
 # Warnings are errors, and a module imports only what the manifest says it may.
 STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \
 	--explicit-target-dependency-import-check error
+
+# Runs a command beside a PostgreSQL server of its own; fails where there can be none.
+WITH_POSTGRES := tools/with-postgres.sh
 
 # The shared library: Swift's runtime, OpenBLAS and SQLite inside and hidden. Folders with only static libraries come
 # first in the linker's path. lld, because gold lets Swift symbols through the version script.
@@ -24,7 +27,7 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
 .PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
-	test-swift test-c test-python test-examples bench-kernels
+	test-swift test-c test-python test-examples bench-kernels crash
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -68,15 +71,19 @@ strict: | install ## build with warnings as errors, and imports checked against 
 	swift build --build-tests $(STRICT)
 
 test-swift: strict
-	swift test --skip-build
+	$(WITH_POSTGRES) swift test --skip-build
 	swift build --build-tests --configuration release $(STRICT) -Xswiftc -enable-testing
-	swift test --skip-build --configuration release
+	$(WITH_POSTGRES) swift test --skip-build --configuration release
 
 test-c: lib
 	Tests/C/run.sh $(LIBRARY)
 
+# Killed at random moments, and two writers for a minute; `make test` does less of it.
+crash: lib ## kill a writing process 200 times, and look at what it leaves
+	CRASH_ROUNDS=200 WRITER_SECONDS=60 TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) crash
+
 test-python: lib python-environment
-	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m pytest bindings/python
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) $(VENV)/bin/python -m pytest bindings/python
 
 test-examples: lib python-environment
 	@mkdir -p $(BUILD)
@@ -93,8 +100,8 @@ test-examples: lib python-environment
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
 	Tests/sanitize.sh
-	ASAN_OPTIONS=detect_leaks=0 swift test --sanitize=address --scratch-path .build/swift-address
-	swift test --sanitize=thread --scratch-path .build/swift-thread
+	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) swift test --sanitize=address --scratch-path .build/swift-address
+	$(WITH_POSTGRES) swift test --sanitize=thread --scratch-path .build/swift-thread
 
 # A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
 python-environment: $(VENV)/.complete

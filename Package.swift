@@ -48,7 +48,7 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["MaquetteSystem", "MaquetteKernels"],
+      dependencies: ["MaquetteSystem", "MaquetteKernels", "MaquetteFormats"],
       path: "Tests/TestSupport"),
     .testTarget(name: "MaquetteSystemTests", dependencies: ["MaquetteSystem", "TestSupport"]),
     .testTarget(

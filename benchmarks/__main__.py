@@ -16,7 +16,7 @@ from .sidebyside import WORK, once
 
 NAMES = [
     "training", "networks", "prediction", "datasets", "stores", "batch", "neighbours", "clusters", "components",
-    "embedding",
+    "embedding", "changes",
 ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@
  *
  * ## Rules that hold everywhere
  *
- * **Handles.** `maquette_store`, `maquette_dataset`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
+ * **Handles.** `maquette_store`, `maquette_service`, `maquette_cursor`, `maquette_dataset`, `maquette_view`, `maquette_model`, `maquette_stream`, `maquette_subscription`,
  * `maquette_batch_prediction`, `maquette_predictions`, `maquette_confusion`, `maquette_history`, `maquette_tracking` and
  * `maquette_error` are never defined: a handle is a token, not an address. NULL, a destroyed handle or one of another
  * kind gives MAQUETTE_E_BAD_HANDLE, never a crash. What `create` and `open` give is yours: destroy it once. `destroy`
@@ -67,7 +67,10 @@ extern "C" {
 /** @name Objects
  *  Tokens for what the library holds; see "Handles" above. @{ */
 typedef struct maquette_store maquette_store;
+typedef struct maquette_service maquette_service;
+typedef struct maquette_cursor maquette_cursor;
 typedef struct maquette_dataset maquette_dataset;
+typedef struct maquette_view maquette_view;
 typedef struct maquette_model maquette_model;
 typedef struct maquette_stream maquette_stream;
 typedef struct maquette_subscription maquette_subscription;
@@ -289,16 +292,198 @@ void maquette_subscription_destroy(maquette_subscription *subscription);
 /** Opens a store.
  *  @param location `memory:`, a store of its own that ends with the last handle; or `sqlite:PATH`, a file, made if it
  *         is not there, that several processes may use at once. What a call has acknowledged survives a crash of the
- *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed.
+ *         process and of the machine; `sqlite:PATH?synchronous=normal` gives up the latter for speed;
+ *         `?check=quick` looks the file through for damage first, `?check=full` its indices, too.
+ *         Don't open the file with an SQLite of your own in the same process: when that closes it, the locks of all are gone
+ *         (POSIX), and with them what keeps two writers apart. A copy made by maquette_store_backup(), or another process,
+ *         can be read by anything. Or
+ *         `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, a server that several machines may use at once, through libpq,
+ *         which is loaded now; `?schema=NAME` keeps several stores in one database, `?lock_timeout=`,
+ *         `?statement_timeout=` and `?poll=` are milliseconds, all other options are libpq's. Or
+ *         `http://HOST:PORT/PATH`, `https://…`: a Marcelle backend, through libcurl, which must be installed. How safe
+ *         is what a call has acknowledged is up to the server. A call is not isolated from what others do meanwhile,
+ *         and one that writes several documents may have written some of them when it fails. What others do arrives
+ *         within the interval `?poll=MILLISECONDS`, 1000 unless said. A call takes no longer than
+ *         `?timeout=MILLISECONDS`, 30000 unless said, for each request it makes. `?token-from=VARIABLE` names the
+ *         environment variable that holds the token to authenticate with.
  *  @param[out] store yours to destroy.
  *  @param[out] error may be NULL.
- *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme), E_IO, E_NOT_A_STORE, E_LOCKED.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNSUPPORTED (another scheme, no libpq, no libcurl), E_IO, E_NOT_A_STORE,
+ *          E_BAD_FORMAT (a check found damage, or the server is no Marcelle backend), E_LOCKED, E_TIMEOUT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_store_open(const char *location, maquette_store **store, maquette_error **error);
+
+/** Writes a copy of a store to a file, of one moment, while the store is used: SQLite's online backup.
+ *  @param store in a file.
+ *  @param path of a file that is not there yet, or of a store, whose content is replaced in one step. Another store can be
+ *         opened there afterwards.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: the store's own file), E_BAD_UTF8, E_UNSUPPORTED (a store in memory),
+ *          E_NOT_A_STORE (a file of something else is there), E_IO, E_FULL, E_LOCKED. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_store_backup(maquette_store *store, const char *path, maquette_error **error);
 
 /** Gives a store back; it closes when nothing uses it any more. NULL is fine.
  *  Threads: any. In a callback: yes. Since 0.1. */
 void maquette_store_destroy(maquette_store *store);
+
+/** The names of all services of a store: of its datasets, its models, and whatever else is kept in it.
+ *  @param store to look in.
+ *  @param[out] names a JSON array of strings, in the order the services were made; yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_store_services(const maquette_store *store, char **names, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Services: collections of JSON documents in a store
+ *
+ * Every document has an `id` of 24 hexadecimal digits, and the dates `createdAt` and `updatedAt`. Datasets, models and
+ * runs are documents, too: the dataset "digits" is the service "instances-digits". Every function below may also give
+ * E_IO, E_FULL or E_LOCKED from the store; nothing is half-written then.
+ *
+ * **Queries** are JSON objects; NULL is all documents. A field given a value must have it: an array also matches through
+ * one of its elements, null also a field that isn't there, and a dotted name leads into objects and arrays. A field given
+ * an object of operators (`$in`, `$nin`, `$lt`, `$lte`, `$gt`, `$gte`, `$ne`, `$not`) must meet all of them. `$or` and
+ * `$and` take a list of queries, `$not` one. Beside them stand `$limit` (a page holds 100 unless it says otherwise, 200 at
+ * the most), `$skip`, `$sort` ({"field": 1 or -1, …}) and `$select` (["field", …]; the id comes along). E.g.
+ * {"y": "left", "score": {"$gt": 0.5}, "$sort": {"createdAt": -1}, "$limit": 10}.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Opens the service of that name in a store; it is made where it isn't there.
+ *  @param store where it is; kept alive by the service.
+ *  @param name anything but "".
+ *  @param[out] service yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_open(maquette_store *store, const char *name, maquette_service **service,
+                                      maquette_error **error);
+
+/** Gives a service back; its documents stay in the store. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_service_destroy(maquette_service *service);
+
+/** The documents that match a query, a page of them.
+ *  @param service to look in.
+ *  @param query see above; NULL: all.
+ *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [document, …]}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_find(const maquette_service *service, const char *query, char **page,
+                                      maquette_error **error);
+
+/** One document by its id.
+ *  @param service to look in.
+ *  @param id of the document.
+ *  @param[out] document yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_NOT_FOUND. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_get(const maquette_service *service, const char *id, char **document,
+                                     maquette_error **error);
+
+/** Stores a document, or many: all of them, or none.
+ *  @param service to store in.
+ *  @param documents a JSON object, or an array of them. An id is given to each that brings none, and the dates.
+ *  @param[out] stored what is kept: an object, or an array for an array; yours to free; may be NULL.
+ *  @param[out] error may be NULL. Of many, the message says which it is about, counted from 0.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE (an instance of another width than its
+ *          dataset has), E_NOT_FINITE, E_CONFLICT (there is a document of that id). Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_service_create(maquette_service *service, const char *documents, char **stored,
+                                        maquette_error **error);
+
+/** Puts a document in the place of another. The id and `createdAt` stay, `updatedAt` moves; files stay for which the new
+ *  `files` names one of them.
+ *  @param service to change.
+ *  @param id of the document.
+ *  @param query what the document that is there must match as well; NULL: anything. `$select` is for `stored`.
+ *  @param document a JSON object.
+ *  @param[out] stored what is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_update(maquette_service *service, const char *id, const char *query,
+                                        const char *document, char **stored, maquette_error **error);
+
+/** Changes members of a document, or of all that match: all of them, or none.
+ *
+ *  Members that are given take the place of those of their names, whole; the others stay, and so do the id and `createdAt`,
+ *  whatever is given. `updatedAt` moves.
+ *
+ *  @param service to change.
+ *  @param id of the document. NULL: all that match the query.
+ *  @param query what is changed must match; `$limit` and `$skip` are refused without an id. May be NULL if `id` is not:
+ *         `{}` is all documents.
+ *  @param changes a JSON object.
+ *  @param[out] patched what is kept: an object, or an array without an id; yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_patch(maquette_service *service, const char *id, const char *query,
+                                       const char *changes, char **patched, maquette_error **error);
+
+/** Removes a document, or all that match, with their files.
+ *  @param service to remove from.
+ *  @param id of the document. NULL: all that match the query.
+ *  @param query what is removed must match; `$limit` and `$skip` are refused without an id. May be NULL if `id` is not:
+ *         `{}` is all documents.
+ *  @param[out] removed what was there: an object, or an array without an id; yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_service_remove(maquette_service *service, const char *id, const char *query, char **removed,
+                                        maquette_error **error);
+
+/** How many documents match a query.
+ *  @param service to look in.
+ *  @param query see above; NULL: all.
+ *  @param[out] count of them; `$limit` and `$skip` don't matter.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_count(const maquette_service *service, const char *query, int64_t *count,
+                                       maquette_error **error);
+
+/** The different values of a field in the documents that match a query, the first seen first; not of a page.
+ *  @param service to look in.
+ *  @param field a name; dots lead into objects and arrays.
+ *  @param query see above; NULL: all.
+ *  @param[out] values a JSON array, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_distinct(const maquette_service *service, const char *field, const char *query,
+                                          char **values, maquette_error **error);
+
+/** Begins to read all documents that match a query, in blocks, however many there are.
+ *  @param service to read; kept alive by the cursor.
+ *  @param query see above; NULL: all. Without a `$limit` there is none here, and one is not cut off.
+ *  @param[out] cursor yours to destroy; it stands before the first.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_service_items(const maquette_service *service, const char *query, maquette_cursor **cursor,
+                                       maquette_error **error);
+
+/** What happens to the documents, after it is in the store: arrays of {"type": "created" | "updated" | "patched" |
+ *  "removed", "document": …}, one for each call that changed something. Or of {"type": "cleared", "document": {} or
+ *  {"datasetName": …}}: all documents of the service, or of that dataset, are gone.
+ *  @return a stream that holds no value; belongs to the service, like its handle. NULL if `service` is none. Threads: any.
+ *          In a callback: yes. Since 0.1. */
+maquette_stream *maquette_service_events(const maquette_service *service);
+
+/** The next documents.
+ *
+ *  No more than a block is in memory. Each is one consistent state; documents that come while a pass goes on are read at
+ *  its end (with a `$sort`: not), and one that goes before its turn is not read.
+ *
+ *  @param cursor to go on with.
+ *  @param[out] documents a JSON array of at least one document and at most 256, fewer where they are large; yours to free.
+ *              NULL behind the last document, and after a failure.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_FOUND (all was cleared meanwhile), E_IO. Threads: any, one at a time
+ *          for a cursor; another waits. In a callback: yes. Since 0.1. */
+maquette_status maquette_cursor_next(maquette_cursor *cursor, char **documents, maquette_error **error);
+
+/** Gives a cursor back, read to its end or not. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_cursor_destroy(maquette_cursor *cursor);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Datasets: labelled instances in a store
@@ -323,7 +508,7 @@ void maquette_dataset_destroy(maquette_dataset *dataset);
 
 /** Adds an instance for each row of a matrix, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param labels `features->rows` strings, a label each; NULL for a row without one. The array itself may be NULL.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (another width than the instances there), E_NO_ROWS,
@@ -333,7 +518,7 @@ maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquett
 
 /** Adds an instance for each row of a matrix with the numbers that are to be predicted from it, all or none.
  *  @param dataset to add to.
- *  @param features [rows, features], of any dtype; kept as 32-bit floats.
+ *  @param features [rows, features], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
  *  @param targets [rows, targets], finite; one target becomes a number under `y`, several an array.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NO_ROWS, E_NOT_FINITE. Threads: any. In a callback: yes.
@@ -341,11 +526,26 @@ maquette_status maquette_dataset_append(maquette_dataset *dataset, const maquett
 maquette_status maquette_dataset_append_targets(maquette_dataset *dataset, const maquette_matrix *features,
                                                 const maquette_matrix *targets, maquette_error **error);
 
-/** Adds one instance.
+/** Adds an instance for each row of a matrix, all or none; each row becomes nested arrays under `x`: an image, a window of
+ *  samples. To a model it is the row that it came as.
  *  @param dataset to add to.
- *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}; id and dates are given to it.
- *  @param[out] stored the document as it is kept, yours to free; may be NULL.
+ *  @param features [rows, elements], of any dtype; kept as 32-bit floats, in files those of U8 as bytes.
+ *  @param shape the lengths of the nested arrays, from the outside in; their product is `features->cols`.
+ *  @param dimensions how many lengths there are, 1 to 32.
+ *  @param labels NULL, or a label for each row; NULL for a row without one.
+ *  @param targets NULL, or [rows, targets], finite: the numbers that are to be predicted; then `labels` is NULL.
  *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: a shape of another number of elements), E_NO_ROWS,
+ *          E_NOT_FINITE, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_append_shaped(maquette_dataset *dataset, const maquette_matrix *features,
+                                               const int64_t *shape, int32_t dimensions, const char *const *labels,
+                                               const maquette_matrix *targets, maquette_error **error);
+
+/** Adds an instance, or many: all of them, or none.
+ *  @param dataset to add to.
+ *  @param instance a JSON object, e.g. {"x": [0.1, 0.2], "y": "left"}, or an array of them; id and dates are given to each.
+ *  @param[out] stored the document as it is kept, or an array for an array; yours to free; may be NULL.
+ *  @param[out] error may be NULL. Of many, the message says which it is about, counted from 0.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE, E_CONFLICT.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_create(maquette_dataset *dataset, const char *instance, char **stored,
@@ -360,6 +560,38 @@ maquette_status maquette_dataset_create(maquette_dataset *dataset, const char *i
 maquette_status maquette_dataset_get(const maquette_dataset *dataset, const char *id, char **instance,
                                      maquette_error **error);
 
+/** Puts an instance in the place of another; see maquette_service_update().
+ *  @param dataset to change.
+ *  @param id of the instance.
+ *  @param instance a JSON object.
+ *  @param[out] stored the document as it is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_update(maquette_dataset *dataset, const char *id, const char *instance, char **stored,
+                                        maquette_error **error);
+
+/** Changes members of an instance; see maquette_service_patch(). It stays in the dataset.
+ *  @param dataset to change.
+ *  @param id of the instance.
+ *  @param changes a JSON object.
+ *  @param[out] patched the document as it is kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_dataset_update(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_patch(maquette_dataset *dataset, const char *id, const char *changes, char **patched,
+                                       maquette_error **error);
+
+/** Changes members of all instances that match a query: all of them, or none.
+ *  @param dataset to change.
+ *  @param query see "Services"; `{}` is all. `$limit` and `$skip` are refused.
+ *  @param changes a JSON object.
+ *  @param[out] patched an array of the documents as they are kept, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_patch_matching(maquette_dataset *dataset, const char *query, const char *changes,
+                                                char **patched, maquette_error **error);
+
 /** Removes one instance.
  *  @param dataset to remove it from.
  *  @param id of the instance.
@@ -369,10 +601,18 @@ maquette_status maquette_dataset_get(const maquette_dataset *dataset, const char
 maquette_status maquette_dataset_remove(maquette_dataset *dataset, const char *id, char **removed,
                                         maquette_error **error);
 
+/** Removes all instances that match a query, in one transaction.
+ *  @param dataset to remove from.
+ *  @param query see "Services"; `{}` is all, for which maquette_dataset_clear() is faster. `$limit` and `$skip` are refused.
+ *  @param[out] removed an array of the documents as they were, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_remove_matching(maquette_dataset *dataset, const char *query, char **removed,
+                                                 maquette_error **error);
+
 /** The instances that match a query, a page of them.
  *  @param dataset to look in.
- *  @param query a JSON object: fields and the values they must have, `$limit` (100 unless given, 200 at the most),
- *         `$skip`, `$sort` ({"field": 1 or -1}), `$select` (["field", …]); e.g. {"y": "left", "$limit": 10}. NULL: all.
+ *  @param query see "Services", e.g. {"y": "left", "$limit": 10}. NULL: all.
  *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [instance, …]}, yours to free.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
@@ -386,6 +626,24 @@ maquette_status maquette_dataset_find(const maquette_dataset *dataset, const cha
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_count(const maquette_dataset *dataset, int64_t *count, maquette_error **error);
+
+/** How many instances match a query.
+ *  @param dataset to look in.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] count of them; `$limit` and `$skip` don't matter.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_count_matching(const maquette_dataset *dataset, const char *query, int64_t *count,
+                                                maquette_error **error);
+
+/** Begins to read all instances that match a query, in blocks, however many there are; see maquette_service_items().
+ *  @param dataset to read; kept alive by the cursor.
+ *  @param query see "Services"; NULL: all. Without a `$limit` there is none here, and one is not cut off.
+ *  @param[out] cursor yours to destroy; see maquette_cursor_next().
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_items(const maquette_dataset *dataset, const char *query, maquette_cursor **cursor,
+                                       maquette_error **error);
 
 /** Removes all instances.
  *  @param dataset to clear.
@@ -401,6 +659,16 @@ maquette_status maquette_dataset_clear(maquette_dataset *dataset, maquette_error
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_distinct(const maquette_dataset *dataset, const char *field, char **values,
                                           maquette_error **error);
+
+/** The different values of a field in the instances that match a query, the first seen first; not of a page.
+ *  @param dataset to look in.
+ *  @param field a name; dots lead into objects and arrays.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] values a JSON array, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_distinct_matching(const maquette_dataset *dataset, const char *field,
+                                                   const char *query, char **values, maquette_error **error);
 
 /** The shape of the matrix that the instances' features make; 0 × 0 without instances.
  *  @param dataset to measure. Its features are gathered once and kept until the dataset changes.
@@ -434,14 +702,242 @@ maquette_status maquette_dataset_read(const maquette_dataset *dataset, maquette_
 maquette_status maquette_dataset_targets(const maquette_dataset *dataset, maquette_matrix *targets,
                                          maquette_error **error);
 
-/** The stream of the number of instances; holds its value. NULL if `dataset` is no dataset.
+/** The stream of the number of instances; holds its value. As long as it or maquette_dataset_changes() has subscribers, it
+ *  also tells what other processes do. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_dataset_counts(const maquette_dataset *dataset);
 
 /** The stream of changes, arrays of {"level": "instance", "type": "created" | "updated" | "removed", "data": …}; holds
- *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. NULL if `dataset` is no dataset.
+ *  no value. A subscriber first gets [{"level": "dataset", "type": "created"}]. {"level": "dataset",
+ *  "type": "cleared"}: all instances are gone; "reloaded": another process changed more than can be told one by one, read
+ *  them anew. Of an instance that another process removed `data` has only the id. NULL if `dataset` is no dataset.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_stream *maquette_dataset_changes(const maquette_dataset *dataset);
+
+/** Opens a live view of the instances that match a query, with a count and changes of its own.
+ *
+ *  An instance that is changed so that it matches comes into the view (`created`), one that does not any more leaves it
+ *  (`removed`), and one that still does is `updated`. Any number of views can be open on one dataset.
+ *
+ *  To train on a view, pass its dataset and query in a maquette_source.
+ *
+ *  @param dataset kept alive by the view.
+ *  @param query see "Services"; `$sort` and `$select` are for what is read from the view, `$limit` and `$skip` are refused.
+ *  @param[out] view yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_sift(maquette_dataset *dataset, const char *query, maquette_view **view,
+                                      maquette_error **error);
+
+/** Gives a view back; its streams end. NULL is fine. Threads: any. In a callback: yes. Since 0.1. */
+void maquette_view_destroy(maquette_view *view);
+
+/** How many instances a view has.
+ *  @param view to count.
+ *  @param[out] count of its instances.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_count(const maquette_view *view, int64_t *count, maquette_error **error);
+
+/** The instances of a view that match a query as well, a page of them.
+ *  @param view to look in.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] page as of maquette_dataset_find(), yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_find(const maquette_view *view, const char *query, char **page, maquette_error **error);
+
+/** Begins to read all instances of a view that match a query as well, in blocks; see maquette_service_items().
+ *  @param view to read; kept alive by the cursor.
+ *  @param query see "Services"; NULL: all.
+ *  @param[out] cursor yours to destroy; see maquette_cursor_next().
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_view_items(const maquette_view *view, const char *query, maquette_cursor **cursor,
+                                    maquette_error **error);
+
+/** The stream of the number of instances of a view; holds its value. NULL if `view` is no view.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_view_counts(const maquette_view *view);
+
+/** The stream of what happens to a view, as of maquette_dataset_changes(). NULL if `view` is no view.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_view_changes(const maquette_view *view);
+
+/** Writes all instances into a file in Marcelle's JSON: {"marcelleMeta": {"type": "dataset"}, "instances": […]}. No more
+ *  than some of them are in memory. What was there is replaced when the new file is complete.
+ *  @param dataset to read.
+ *  @param path of the file.
+ *  @param query which instances, in what order, see "Services"; NULL: all, as they were added.
+ *  @param[out] count of the instances written; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_IO, E_FULL. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_dataset_download(const maquette_dataset *dataset, const char *path, const char *query,
+                                          int64_t *count, maquette_error **error);
+
+/** All instances as a text in Marcelle's JSON.
+ *  @param dataset to read.
+ *  @param query which instances, see "Services"; NULL: all.
+ *  @param[out] text yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_OUT_OF_MEMORY. Threads: any. In a callback:
+ *          yes. Since 0.1. */
+maquette_status maquette_dataset_download_text(const maquette_dataset *dataset, const char *query, char **text,
+                                               maquette_error **error);
+
+/** Adds the instances of a file in Marcelle's JSON. No more than some of them are in memory.
+ *
+ *  They get new ids and dates, and this dataset's name. The file is checked to its end before the first is stored; then a
+ *  block of instances at a time is, each in one transaction.
+ *
+ *  @param dataset to add to.
+ *  @param path of the file.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says which instance is wrong, its name is that one's id in the file.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT (JSON of something else),
+ *          E_BAD_SHAPE, E_NOT_FINITE, E_IO, E_FULL. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_upload(maquette_dataset *dataset, const char *path, int64_t *count,
+                                        maquette_error **error);
+
+/** Adds the instances of a text in Marcelle's JSON; see maquette_dataset_upload().
+ *  @param dataset to add to.
+ *  @param text need not end with a NUL.
+ *  @param length of the text in bytes.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_dataset_upload(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_upload_text(maquette_dataset *dataset, const char *text, size_t length, int64_t *count,
+                                             maquette_error **error);
+
+/** Copies all instances into two empty datasets, each into one of them, at random.
+ *  @param dataset to split; it stays as it is.
+ *  @param options a JSON object: `share` of the instances that go into the first (0.8 unless given); `seed` (0), a whole
+ *         number: the same draws the same; `stratify` ("y"), a field of which both get the same share of every value, or
+ *         null; `group`, a field whose equal values stay together in one of them. NULL: the usual ones.
+ *  @param first empty, of this store or another.
+ *  @param second empty, another one.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: one is not empty), E_BAD_UTF8, E_BAD_JSON, E_NO_ROWS (too few instances
+ *          or groups for two), E_CONFLICT (the instances changed meanwhile), E_IO, E_FULL. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_dataset_split(const maquette_dataset *dataset, const char *options, maquette_dataset *first,
+                                       maquette_dataset *second, maquette_error **error);
+
+/** Adds an instance for each record of a file of comma-separated values (RFC 4180). No more than a block of rows is in
+ *  memory. The file is checked to its end before the first row is stored; then a block at a time is, each in one transaction.
+ *  @param dataset to add to.
+ *  @param path of the file.
+ *  @param options a JSON object: `header` (true unless given): the first record names the columns; `separator` (","); `label`,
+ *         the column of labels ("y", where there is one), whose empty fields are rows without; `targets`, the columns of
+ *         numbers to be learnt instead; `features`, those of the features (all others). A column is a name, or a number from
+ *         0; -1 is the last. NULL: the usual ones.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says in which line and column something is wrong.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT, E_NOT_FINITE, E_NOT_FOUND (no such
+ *          column), E_BAD_SHAPE, E_IO, E_FULL. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_import_csv(maquette_dataset *dataset, const char *path, const char *options,
+                                            int64_t *count, maquette_error **error);
+
+/** Writes all instances into a file of comma-separated values: a column for each feature, and `y`, a label or a number; `y0`
+ *  and so on where the first instance has an array of numbers. What was there is replaced when the new file is complete.
+ *  @param dataset to read.
+ *  @param path of the file.
+ *  @param options a JSON object: `header` (true unless given); `separator` (","); `names` of the features ("x0" and so on).
+ *         NULL: the usual ones.
+ *  @param[out] count of the instances written; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE (an instance without features),
+ *          E_NOT_FOUND (an instance without numbers to be learnt, where the first has some), E_IO, E_FULL. Threads: any. In a
+ *          callback: yes. Since 0.1. */
+maquette_status maquette_dataset_export_csv(const maquette_dataset *dataset, const char *path, const char *options,
+                                            int64_t *count, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Arrow: record batches in memory, shared with pyarrow, polars, pandas, DuckDB and the like without text between
+ *
+ * The structs of Arrow's C data interface, as its specification has them; guarded so that several headers may bring them.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+  const char *format;
+  const char *name;
+  const char *metadata;
+  int64_t flags;
+  int64_t n_children;
+  struct ArrowSchema **children;
+  struct ArrowSchema *dictionary;
+  void (*release)(struct ArrowSchema *);
+  void *private_data;
+};
+
+struct ArrowArray {
+  int64_t length;
+  int64_t null_count;
+  int64_t offset;
+  int64_t n_buffers;
+  int64_t n_children;
+  const void **buffers;
+  struct ArrowArray **children;
+  struct ArrowArray *dictionary;
+  void (*release)(struct ArrowArray *);
+  void *private_data;
+};
+
+#endif /* ARROW_C_DATA_INTERFACE */
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+  int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+  int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+  const char *(*get_last_error)(struct ArrowArrayStream *);
+  void (*release)(struct ArrowArrayStream *);
+  void *private_data;
+};
+
+#endif /* ARROW_C_STREAM_INTERFACE */
+
+/** All instances as a stream of record batches, a block of rows each, read when they are asked for.
+ *
+ *  The columns are `id`, a string; `x`, a list of as many floats as the rows have, which lies in memory as a matrix; and
+ *  `y`: a string by dictionary, null for an instance without. Where the first instance has a number as `y`, it is a float;
+ *  where it has an array of them, a list of floats.
+ *
+ *  @param dataset to read; kept alive by the stream.
+ *  @param[out] stream filled in; yours: call its `release` once. It is for one thread at a time.
+ *  @param[out] error may be NULL. What goes wrong later is an errno of `get_next`, and `get_last_error` says more.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (an instance without features), E_NOT_FOUND (one without numbers
+ *          as `y`, where the first has some), E_IO. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_export_arrow(const maquette_dataset *dataset, struct ArrowArrayStream *stream,
+                                              maquette_error **error);
+
+/** Adds an instance for each row of a stream of record batches, each batch in one transaction.
+ *
+ *  Features are numbers of any type, or booleans: one column of lists of one length, or a column each; those of 8 bits
+ *  without sign are kept as bytes in files. A label is a string, by dictionary or not, a whole number or a boolean; a null is
+ *  a row without.
+ *
+ *  @param dataset to add to.
+ *  @param stream to read to its end. It is taken over: released when this returns, also where it fails.
+ *  @param options a JSON object: `label`, `targets` and `features` name columns, as for maquette_dataset_import_csv(). Unless
+ *         given, the features are the lists of the column `x`, if there is one, else all columns of numbers that are left;
+ *         `y` is the label, or the targets where it holds floats or lists of them. NULL: the usual ones.
+ *  @param[out] count of the instances added; may be NULL.
+ *  @param[out] error may be NULL. Its message says in which row, counted from 0, and column something is wrong.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_FORMAT (a column of another type, a null among
+ *          the features), E_NOT_FINITE, E_NOT_FOUND (no such column), E_BAD_SHAPE, E_IO (the stream failed), E_FULL. Threads:
+ *          any. In a callback: yes. Since 0.1. */
+maquette_status maquette_dataset_import_arrow(maquette_dataset *dataset, struct ArrowArrayStream *stream,
+                                              const char *options, int64_t *count, maquette_error **error);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Models
@@ -802,7 +1298,7 @@ maquette_status maquette_model_label(const maquette_model *model, int64_t index,
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_labels(const maquette_model *model, char **labels, maquette_error **error);
 
-/** Saves a model, with its weights, in a store.
+/** Saves a model, with its weights and a checksum of all, in a store: all of it is there afterwards, or nothing.
  *  @param model trained or loaded.
  *  @param store to save it in.
  *  @param name to load it by. Several models may have one name: the latest is loaded.
@@ -815,7 +1311,22 @@ maquette_status maquette_model_labels(const maquette_model *model, char **labels
 maquette_status maquette_model_save(const maquette_model *model, maquette_store *store, const char *name,
                                     const char *metadata, const char *id, char **saved_id, maquette_error **error);
 
+/** As maquette_model_save(), and keeps only the newest models of the name: those before go in the same transaction.
+ *  @param model trained or loaded.
+ *  @param store to save it in.
+ *  @param name to load it by.
+ *  @param metadata NULL, or a JSON object to keep with it.
+ *  @param history how many models of the name stay, this one among them: 1 or more. Each can be loaded by its id.
+ *  @param[out] saved_id yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_TRAINED, E_IO, E_FULL, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_save_version(const maquette_model *model, maquette_store *store, const char *name,
+                                            const char *metadata, int64_t history, char **saved_id,
+                                            maquette_error **error);
+
 /** Loads a saved model of the same kind, with its weights, labels and parameters. If it fails, the model stays as it was.
+ *  One that is not what was saved, by its checksum, is E_BAD_FORMAT.
  *  @param model to load into.
  *  @param store to load from.
  *  @param id_or_name the id is looked up first, then the name, the latest of it.
@@ -825,6 +1336,79 @@ maquette_status maquette_model_save(const maquette_model *model, maquette_store 
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_load(maquette_model *model, maquette_store *store, const char *id_or_name, char **stored,
                                     maquette_error **error);
+
+/** The models that are saved in a store, the newest first.
+ *  @param store to look in.
+ *  @param kind of the models, e.g. "mlp-classifier"; NULL: all kinds.
+ *  @param name they were saved under; NULL: all names.
+ *  @param[out] models a JSON array of {"id", "name", "kind", "format", "metadata", "files", "size": the bytes of the files,
+ *              "checksum", "trainedAt", "createdAt", "updatedAt"}, yours to free.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND, E_IO, E_LOCKED. Threads: any.
+ *  In a callback: yes. Since 0.1. */
+maquette_status maquette_store_models(maquette_store *store, const char *kind, const char *name, char **models,
+                                      maquette_error **error);
+
+/** Removes a saved model with its files, or all of a name.
+ *  @param store to remove from.
+ *  @param kind of the models; NULL: whatever kind.
+ *  @param id_or_name the id is looked up first, then the name.
+ *  @param[out] removed a JSON array of what was removed, as of maquette_store_models(); yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND, E_NOT_FOUND, E_IO, E_FULL, E_LOCKED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_store_remove_models(maquette_store *store, const char *kind, const char *id_or_name,
+                                             char **removed, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
+ * Synchronization: one model in several processes
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Keeps a model in step with the saved models of a name, as all others do that are synced with it, whatever process they
+ *  are in: the newest is loaded now, if there is one, and again when somebody else has saved one; the model is saved when
+ *  it was trained, or loaded from elsewhere. A thread of the library's saves and loads. What can't be saved is tried again,
+ *  after a tenth of a second, then twice as long each time, at the most half a minute. Of two models that were trained at
+ *  once the newer one stays. It goes on until maquette_model_unsync(), or until the model is destroyed, which does not
+ *  wait for what is still to be saved.
+ *  @param model of any kind; not kept alive.
+ *  @param store that several processes share; kept alive while it goes on.
+ *  @param name of the saved models.
+ *  @param options NULL, or a JSON object: `history` (a number from 1): how many models of the name stay; without, every
+ *         saving takes the place of the newest.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_CONFLICT (the model is synced already), or what
+ *          loading meets: E_BAD_FORMAT, E_IO, E_FULL, E_LOCKED; it is not synced then. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_sync(maquette_model *model, maquette_store *store, const char *name, const char *options,
+                                    maquette_error **error);
+
+/** Ends what maquette_model_sync() began; what is not saved yet is tried once more. Without it nothing happens.
+ *  @param model that is synced.
+ *  @param timeout_ms milliseconds to wait for that; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_TIMEOUT (it ends later), E_REENTRANT (in a callback of maquette_model_sync_status()); or
+ *          why the last training could not be saved, e.g. E_FULL, E_IO, E_LOCKED: it has ended. Threads: any.
+ *  In a callback: of other streams. Since 0.1. */
+maquette_status maquette_model_unsync(maquette_model *model, int64_t timeout_ms, maquette_error **error);
+
+/** Waits until the trainings that have ended are saved, and what others were seen to save is loaded.
+ *  @param model that is synced; without it nothing happens.
+ *  @param timeout_ms milliseconds to wait; MAQUETTE_FOREVER.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (in a callback of maquette_model_sync_status()); or why something can't
+ *          be saved or loaded, after an attempt to: it is tried again. Threads: any. In a callback: of other streams.
+ *  Since 0.1. */
+maquette_status maquette_model_sync_flush(maquette_model *model, int64_t timeout_ms, maquette_error **error);
+
+/** The stream of what synchronization does; holds the last:
+ *
+ *      {"status": "idle"}                                        not synced, or nothing has happened yet
+ *      {"status": "loading" | "loaded" | "saving" | "saved", "id": "…", "updatedAt": "…"}
+ *      {"status": "conflict", "kept": "ours" | "theirs", …}      somebody else saved, too; the newer model stays
+ *      {"status": "error", "error": "…", "code": 21, "attempt": 1, "retryIn": 100}   milliseconds; without: not again
+ *
+ *  NULL if `model` is none. Threads: any. In a callback: yes. Since 0.1. */
+maquette_stream *maquette_model_sync_status(const maquette_model *model);
 
 /* ------------------------------------------------------------------------------------------------------------------
  * Batch prediction

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 /* Written by the Makefile; a checkout that is built otherwise has none. */
@@ -40,6 +41,22 @@ void maquette_system_eventfd_lower(int descriptor) {
   /* EAGAIN: it was not readable. */
   ssize_t got = read(descriptor, &count, sizeof count);
   (void)got;
+}
+
+int maquette_system_inotify(void) {
+  int descriptor = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  return descriptor < 0 ? -errno : descriptor;
+}
+
+int maquette_system_inotify_add(int descriptor, const char *path) {
+  return inotify_add_watch(descriptor, path, IN_MODIFY | IN_ATTRIB) < 0 ? -errno : 0;
+}
+
+_Bool maquette_system_inotify_take(int descriptor) {
+  _Alignas(struct inotify_event) char events[4096];
+  _Bool was_readable = 0;
+  while (read(descriptor, events, sizeof events) > 0) was_readable = 1;
+  return was_readable;
 }
 
 static volatile _Bool is_forked;

@@ -44,8 +44,47 @@ public func maquette_dataset_append(
     // The features first: a number of rows that can't be is found there.
     let matrix = try view.matrix("features")
     try dataset.append(
-      matrix, labels: try labelColumn(labels, count: view.rows, "labels", allowsNone: true))
+      matrix, labels: try labelColumn(labels, count: view.rows, "labels", allowsNone: true),
+      layout: view.layout)
   }
+}
+
+@implementation @_cdecl("maquette_dataset_append_shaped")
+public func maquette_dataset_append_shaped(
+  _ dataset: OpaquePointer?, _ features: UnsafePointer<maquette_matrix>?, _ shape: UnsafePointer<Int64>?,
+  _ dimensions: Int32, _ labels: UnsafePointer<UnsafePointer<CChar>?>?,
+  _ targets: UnsafePointer<maquette_matrix>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let dataset = try datasets[dataset].dataset
+    let view = try MatrixView(features, "features")
+    let shape = try required(shape, "shape")
+    guard (1...32).contains(dimensions) else {
+      throw MaquetteError(
+        .badShape, "dimensions is \(dimensions); it must be from 1 to 32", name: "dimensions")
+    }
+    let lengths = UnsafeBufferPointer(start: shape, count: Int(dimensions)).map { Int($0) }
+    let layout = RowLayout(shape: lengths, isBytes: view.layout.isBytes)
+    let matrix = try view.matrix("features")
+    guard targets != nil else {
+      let column = try labelColumn(labels, count: view.rows, "labels", allowsNone: true)
+      try dataset.append(matrix, labels: column, layout: layout)
+      return
+    }
+    guard labels == nil else {
+      throw MaquetteError(
+        .invalidArgument, "a row has a label or targets, not both: labels or targets must be NULL",
+        name: "targets"
+      )
+    }
+    let values = try MatrixView(targets, "targets").matrix("targets")
+    try dataset.append(matrix, targets: values, layout: layout)
+  }
+}
+
+extension MatrixView {
+  /// How its rows are kept: bytes as bytes.
+  fileprivate var layout: RowLayout { RowLayout(isBytes: type == .uint8) }
 }
 
 @implementation @_cdecl("maquette_dataset_append_targets")
@@ -57,7 +96,8 @@ public func maquette_dataset_append_targets(
     let dataset = try datasets[dataset].dataset
     let features = try MatrixView(features, "features")
     let targets = try MatrixView(targets, "targets")
-    try dataset.append(try features.matrix("features"), targets: try targets.matrix("targets"))
+    try dataset.append(
+      try features.matrix("features"), targets: try targets.matrix("targets"), layout: features.layout)
   }
 }
 
@@ -83,9 +123,10 @@ public func maquette_dataset_create(
 ) -> maquette_status {
   reporting(to: error) { () throws(MaquetteError) in
     let dataset = try datasets[dataset].dataset
-    _ = try required(instance, "instance")
-    let document = try dataset.create(try object(instance, "instance"))
-    if let stored { stored.pointee = try owned(.object(document)) }
+    switch try oneOrMany(instance, "instance") {
+    case .one(let document): try give(.object(try dataset.create(document)), to: stored)
+    case .many(let documents): try give(array(try dataset.create(documents)), to: stored)
+    }
   }
 }
 

@@ -22,6 +22,15 @@ public func maquette_store_open(
   }
 }
 
+@implementation @_cdecl("maquette_store_backup")
+public func maquette_store_backup(
+  _ store: OpaquePointer?, _ path: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    try stores[store].store.backup(to: try string(path, "path"))
+  }
+}
+
 @implementation @_cdecl("maquette_store_destroy")
 public func maquette_store_destroy(_ store: OpaquePointer?) {
   guard !Fork.isChild else { return }

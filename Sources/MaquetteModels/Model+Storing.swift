@@ -27,63 +27,103 @@ public struct ModelArchive: Sendable {
   }
 }
 
-/// What a store keeps of a saved model, without the weights.
-public struct StoredModel: Sendable {
-  public let document: JSONObject
-  public var id: String { document["id"]?.string ?? "" }
-  public var name: String { document["name"]?.string ?? "" }
-}
-
 extension Model {
-  /// Saves the fitted model, its weights with it, in one step: all of it is in the store afterwards, or nothing.
+  /// Saves the fitted model, its weights with it and a checksum of all, in one step: all of it is in the store
+  /// afterwards, or nothing.
   ///
   /// - Parameters:
   ///   - name: to load it by; several may have the same.
   ///   - metadata: whatever the host wants to keep with it.
   ///   - id: a saved model to replace; nil: a new one.
+  ///   - history: how many models of the name stay, this one among them: those that were saved before go, in the same
+  ///     step. nil: all of them stay.
   /// - Returns: the id.
-  /// - Throws: ``MaquetteError/Code/notTrained``, ``MaquetteError/Code/notFound`` for an id that is not there, or the
-  ///   store's error.
+  /// - Throws: ``MaquetteError/Code/notTrained``, ``MaquetteError/Code/notFound`` for an id that is not there,
+  ///   ``MaquetteError/Code/invalidArgument`` for no name or a history of less than 1, or the store's error.
   @discardableResult
   public func save(
-    in store: DataStore, name: String, metadata: JSONObject = [:], id: String? = nil
+    in store: DataStore, name: String, metadata: JSONObject = [:], id: String? = nil, history: Int? = nil
   ) throws(MaquetteError) -> String {
+    try Self.check(name: name, history: history)
+    let (document, files) = try document(name, metadata, madeAt: .now())
+    let stored = try store.service(Self.service).store(document, files: files, keeping: history) { _ in
+      id.map { .inPlaceOf($0) } ?? .beside
+    }
+    return stored?["id"]?.string ?? ""
+  }
+
+  /// - Throws: ``MaquetteError/Code/invalidArgument``.
+  static func check(name: String, history: Int?) throws(MaquetteError) {
     guard !name.isEmpty else { throw MaquetteError(.invalidArgument, "a saved model needs a name") }
-    let archive = try archive()
+    guard history ?? 1 > 0 else {
+      throw MaquetteError(
+        .invalidArgument, "history is \(history ?? 0); at least the model itself must stay: 1 or more",
+        name: "history")
+    }
+  }
+
+  /// What is stored of the fitted model.
+  ///
+  /// - Parameter date: when the model came to be what it is, which tells which of two is newer.
+  func document(
+    _ name: String, _ metadata: JSONObject, madeAt date: Timestamp
+  ) throws(MaquetteError) -> (document: JSONObject, files: [StoredFile]) {
+    var archive = try archive()
     var combined = metadata
     for (name, value) in archive.metadata.members { combined[name] = value }
+    archive.metadata = combined
     let document: JSONObject = [
-      "name": .string(name), "url": "", "format": .string(archive.format), "metadata": .object(combined),
+      "name": .string(name), "url": "", "kind": .string(Self.kind), "format": .string(archive.format),
+      "metadata": .object(combined), "checksum": .string(archive.checksum), "size": JSON(archive.size),
+      "trainedAt": .string(date.description),
     ]
-    let service = try store.service(Self.service)
-    let stored =
-      if let id {
-        try service.replace(id, with: document, files: archive.files)
-      } else {
-        try service.create(document, files: archive.files)
-      }
-    return stored["id"]?.string ?? ""
+    return (document, archive.files)
   }
 
   /// Loads a saved model: weights, labels and parameters. The id is looked up first, then the name, the latest of it.
   ///
   /// `$training` says `loading`, then `loaded` or `error`; on an error the model is as it was.
   ///
-  /// - Throws: ``MaquetteError/Code/notFound``, ``MaquetteError/Code/badFormat``, ``MaquetteError/Code/busy``, or the
-  ///   store's error.
+  /// - Throws: ``MaquetteError/Code/notFound``, ``MaquetteError/Code/badFormat``, also for one that is not what was
+  ///   saved, ``MaquetteError/Code/busy``, or the store's error.
   @discardableResult
   public func load(from store: DataStore, _ idOrName: String) throws(MaquetteError) -> StoredModel {
+    let loaded = try load(from: store, by: nil) { () throws(MaquetteError) in
+      // Asking for a service makes it; reading must not write.
+      guard try store.contains(Self.service) else { throw Self.missing(idOrName) }
+      return try Self.document(idOrName, in: try store.service(Self.service))
+    }
+    guard let loaded else { throw MaquetteError(.internal, "nothing kept the model from being loaded") }
+    return loaded
+  }
+
+  /// Loads the model that `find` finds.
+  ///
+  /// - Parameters:
+  ///   - synchronization: what loads it, where it is not the host.
+  ///   - isOutdated: asked once no training goes on and none can begin: where it is true, nothing is loaded.
+  /// - Returns: nil where nothing was loaded.
+  func load(
+    from store: DataStore, by synchronization: ModelSynchronization?,
+    unless isOutdated: () -> Bool = { false },
+    _ find: () throws(MaquetteError) -> JSONObject
+  ) throws(MaquetteError) -> StoredModel? {
     try trainer.exclusively { () throws(MaquetteError) in
+      if isOutdated() { return nil }
       trainingStream.set(TrainingStatus(.loading))
       do throws(MaquetteError) {
-        // Asking for a service makes it; reading must not write.
-        guard try store.services().contains(Self.service) else { throw Self.missing(idOrName) }
+        let document = try find()
         let service = try store.service(Self.service)
-        let document = try Self.document(idOrName, in: service)
-        try restore(try Self.archive(of: document, in: service))
-        let url = service.name + "/" + (document["id"]?.string ?? "")
-        trainingStream.set(
-          TrainingStatus(.loaded, data: ["source": "datastore", "url": .string(url)]))
+        let archive = try Self.archive(of: document, in: service)
+        let version = ModelVersion(document)
+        try archive.check(document["checksum"], of: version.id)
+        try restore(archive)
+        let url = service.name + "/" + version.id
+        var status = TrainingStatus(.loaded, data: ["source": "datastore", "url": .string(url)])
+        status.origin = ModelOrigin(
+          store: ObjectIdentifier(store), version: version,
+          synchronization: synchronization.map { ObjectIdentifier($0) })
+        trainingStream.set(status)
         return StoredModel(document: document)
       } catch {
         trainingStream.set(

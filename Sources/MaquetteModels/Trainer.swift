@@ -1,10 +1,15 @@
 import MaquetteFormats
 package import MaquetteStreams
 package import MaquetteSystem
+import Synchronization
 
 /// Runs the trainings of one model, one at a time, each on a thread of its own.
 public final class Trainer: Sendable {
   private let runner: Runner<TrainingStatus>
+  /// What keeps the model and a store in step; nil: nothing does.
+  let synchronization = Mutex<ModelSynchronization?>(nil)
+  /// What that does; held, and `idle` while there is none.
+  let synchronizationStatus = Stream(SynchronizationStatus.idle) { $0.isOutdatedByLater }
 
   package init(_ statuses: Stream<TrainingStatus>) {
     runner = Runner(

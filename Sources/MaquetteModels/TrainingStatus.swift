@@ -22,6 +22,14 @@ public struct TrainingStatus: Sendable, Equatable {
   /// What the epoch made, where that is worth watching: an embedding, [rows, dimensions]. Not in the JSON; all
   /// subscribers share its memory.
   public var matrix: Matrix?
+  /// With `loaded`: where from. Not in the JSON, and of no account when two are compared.
+  var origin: ModelOrigin?
+
+  public static func == (left: TrainingStatus, right: TrainingStatus) -> Bool {
+    (left.phase, left.epoch, left.epochs) == (right.phase, right.epoch, right.epochs)
+      && left.data == right.data
+      && left.matrix == right.matrix
+  }
 
   public init(
     _ phase: Phase, epoch: Int? = nil, epochs: Int? = nil, data: JSONObject? = nil,

@@ -3,7 +3,9 @@ import MaquetteSystem
 
 extension Service {
   /// Stores the rows of a matrix as instances of a dataset, in one transaction and with one batch of events.
-  func append(_ features: Matrix, _ targets: BulkTargets, to dataset: String) throws(MaquetteError) {
+  func append(
+    _ features: Matrix, _ targets: BulkTargets, _ layout: RowLayout, to dataset: String
+  ) throws(MaquetteError) {
     try write { (session) throws(MaquetteError) in
       if let present = try session.width(dataset, except: nil), present != features.columns {
         throw Self.wrongWidth(dataset, present, features.columns)
@@ -11,9 +13,10 @@ extension Service {
       // Made inside of the transaction, so that the order of ids is the order of rows in the store.
       let rows = BulkRows(
         ids: DocumentID.make(features.rows), dataset: dataset, features: features, targets: targets,
+        layout: layout,
         date: Timestamp.now().milliseconds)
-      try session.insert(rows)
-      let source = EventSource(.rows(rows), counts: [dataset: try session.count(dataset)], session)
+      let stored = try session.store(rows)
+      let source = EventSource(stored, counts: [dataset: try session.count(dataset)], session)
       let events = (0..<features.rows).map {
         ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
       }

@@ -10,7 +10,7 @@ package import MaquetteSystem
 extension Service {
   private static let journalPrefix = "journal-"
 
-  private static func journal(of id: DocumentID) -> String { journalPrefix + id.text }
+  static func journal(of id: DocumentID) -> String { journalPrefix + id.text }
 
   /// An id for a document that is to be created, greater than all this process made before.
   package static func newID() -> String { DocumentID.make().text }
@@ -25,7 +25,6 @@ extension Service {
     _ document: JSONObject, numberedAfter base: String, journal piece: StoredFile? = nil
   ) throws(MaquetteError) -> JSONObject {
     let given = try Record(document)
-    let folder = piece.map { Folder(name: Self.journal(of: given.id), $0) }
     return try write { (session) throws(MaquetteError) in
       guard try session.record(given.id, []) == nil else {
         throw MaquetteError(
@@ -40,8 +39,10 @@ extension Service {
       record.name = "\(base)-\(greatest + 1)"
       record.updatedAt = try Self.date(record, after: nil, session)
       record.createdAt = record.updatedAt
-      try session.insert(record)
-      if let folder { try session.insert(folder, of: record.id) }
+      record = try session.store(record, bringsID: document["id"] != nil)
+      if let piece {
+        try session.insert(Folder(name: Self.journal(of: record.id), piece), of: record.id)
+      }
       return (record, [ServiceEvent(.created, try Self.source(record, session))])
     }.document
   }
@@ -122,9 +123,10 @@ extension Service {
       var record = try Record(document, id: identifier)
       record.createdAt = old.createdAt
       record.updatedAt = try Self.date(record, after: old, session)
+      // The document comes first: where there are no transactions, nothing is lost in between.
+      record = try session.replace(old, with: record, nil, dropsFiles: false)
       if !journal.isEmpty { try session.delete(folder: folder, of: identifier) }
       if let beginning { try session.insert(beginning, of: identifier) }
-      try session.update(record)
       return (record, [ServiceEvent(.updated, try Self.source(record, old: old, session))])
     }.document
   }

@@ -90,8 +90,8 @@ extension Service {
       let predictions = BulkPredictions(
         ids: DocumentID.make(values.rows), form: run.form, instances: instances, truth: truth, values: values,
         date: Timestamp.now().milliseconds)
-      try session.insert(predictions)
-      let source = EventSource(.predictions(predictions), counts: [:], session)
+      let stored = try session.store(predictions)
+      let source = EventSource(stored, counts: [:], session)
       let events = (0..<values.rows).map {
         ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
       }

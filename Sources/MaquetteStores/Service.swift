@@ -13,6 +13,9 @@ public final class Service: Sendable {
 
   /// What happens to the documents, after it is safe and in the order it happened; not held. Everything that one call
   /// did is one batch.
+  ///
+  /// As long as anybody subscribes, this is also what other processes do, and other ``DataStore``s on the same file;
+  /// see ``ServiceEvent/isForeign``. Of a batch of theirs that did several things each is a batch of its own.
   public let events = Stream<[ServiceEvent]>()
 
   let backend: any Backend
@@ -21,6 +24,39 @@ public final class Service: Sendable {
   init(_ name: String, _ backend: any Backend) {
     self.name = name
     self.backend = backend
+    let receiver = receiver
+    events.serve(
+      Demand(
+        begin: { [weak backend] in
+          do throws(MaquetteError) {
+            try backend?.watch(name, receiver)
+          } catch {
+            Log.warning("what others do to the service \(quoted(name)) is not told yet: \(error.message)")
+          }
+        }, end: { [weak backend] in backend?.unwatch(name) }))
+  }
+
+  /// Makes events of what others do.
+  private var receiver: ChangeReceiver {
+    let (events, outbox, name) = (events, outbox, name)
+    let read = { @Sendable [weak backend = backend] (ids: [DocumentID]) -> [Record?] in
+      let records = try? backend?.read(name) { (session) throws(MaquetteError) -> [Record?] in
+        var records: [Record?] = []
+        for id in ids { records.append(try session.record(id, .all)) }
+        return records
+      }
+      return records ?? []
+    }
+    return ChangeReceiver(
+      receive: { changes in
+        for change in changes {
+          let source = EventSource(ForeignDocuments(change, read: read))
+          outbox.add(
+            (0..<max(1, change.entry.ids.count)).map {
+              ServiceEvent(change.entry.kind, source, row: Int32(truncatingIfNeeded: $0))
+            })
+        }
+      }, handOut: { [weak events] in outbox.drain { events?.set($0) } })
   }
 
   func read<Result: Sendable>(
@@ -45,7 +81,12 @@ public final class Service: Sendable {
       name,
       committed: { (outcome: (Result, [ServiceEvent])) in
         if !outcome.1.isEmpty { outbox.add(outcome.1) }
-      }, body)
+      },
+      { (session) throws(MaquetteError) in
+        let outcome = try body(session)
+        try session.log(outcome.1)
+        return outcome
+      })
     outbox.drain { events.set($0) }
     return result
   }
@@ -87,7 +128,7 @@ public final class Service: Sendable {
   /// - Parameter path: `<folder>/<name>`, as the document's `files` gives it.
   /// - Throws: ``MaquetteError/Code/notFound`` with the path as its name.
   public func file(at path: String) throws(MaquetteError) -> [UInt8] {
-    guard let (folder, file) = Folder.split(path), let bytes = try backend.file(folder, file) else {
+    guard let bytes = try backend.file(at: path, of: name) else {
       throw MaquetteError(.notFound, "there is no file '\(path)' in the store", name: path)
     }
     return bytes

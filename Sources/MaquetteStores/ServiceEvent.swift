@@ -4,10 +4,16 @@ import MaquetteSystem
 /// One thing that happened to the documents of a service.
 public struct ServiceEvent: Sendable {
   public enum Kind: String, Sendable {
-    case created, updated, removed
+    case created, updated
+    /// Some of its members changed.
+    case patched
+    case removed
     /// All documents of one dataset are gone, or of the service; the event's document says only of which dataset:
     /// `{"datasetName": …}`, or nothing.
     case cleared
+    /// Somebody else changed more than can be told one by one: whoever mirrors the documents reads them anew. The
+    /// event's document is empty.
+    case reloaded
   }
 
   public let kind: Kind
@@ -22,7 +28,26 @@ public struct ServiceEvent: Sendable {
 
   /// The document as it is now, or as it was when it was removed. Made anew at every call: nothing is made for
   /// events nobody looks at.
+  ///
+  /// Of what others did, see ``isForeign``, the document is read from the store when it is asked for; of one that is
+  /// gone by then, and of one that they removed, only the `id` and the `datasetName` are known.
   public var document: JSONObject { source.document(Int(row)) }
+
+  /// The document as the store keeps it; nil where it can't be told.
+  var record: Record? {
+    switch source.content {
+    case .record(let record): record
+    case .rows(let rows): rows.record(Int(row))
+    case .records(let records): records[Int(row)]
+    case .foreign: Record(told: document)
+    case .predictions, .cleared: nil
+    }
+  }
+
+  /// Whether another process did it, or another ``DataStore`` on the same file.
+  public var isForeign: Bool {
+    if case .foreign = source.content { true } else { false }
+  }
 
   /// The number of the transaction it happened in, among those of this store on the service.
   package var transaction: UInt64 { source.transaction }
@@ -41,9 +66,13 @@ final class EventSource: Sendable {
   enum Content: Sendable {
     case record(Record)
     case rows(BulkRows)
+    /// Of one dataset, where it has any; at least one.
+    case records([Record])
     case predictions(BulkPredictions)
     /// Of a dataset; nil: all documents of the service.
     case cleared(dataset: String?)
+    /// What somebody else did.
+    case foreign(ForeignDocuments)
   }
 
   let content: Content
@@ -61,12 +90,36 @@ final class EventSource: Sendable {
     transaction = session.version.own + 1
   }
 
+  /// Of what somebody else did.
+  init(_ documents: ForeignDocuments) {
+    content = .foreign(documents)
+    oldDataset = documents.change.entry.oldDataset
+    counts = documents.change.counts
+    transaction = documents.change.transaction
+  }
+
+  /// Of documents that were made at once.
+  var consecutiveIDs: DocumentIDRange? {
+    switch content {
+    case .rows(let rows): rows.ids
+    case .predictions(let predictions): predictions.ids
+    case .record, .records, .cleared, .foreign: nil
+    }
+  }
+
+  /// Of the one document it is about.
+  var recordID: DocumentID? {
+    if case .record(let record) = content { record.id } else { nil }
+  }
+
   var dataset: String? {
     switch content {
     case .record(let record): record.dataset
     case .rows(let rows): rows.dataset
+    case .records(let records): records.first?.dataset
     case .predictions: nil
     case .cleared(let dataset): dataset
+    case .foreign(let documents): documents.change.entry.dataset
     }
   }
 
@@ -74,8 +127,10 @@ final class EventSource: Sendable {
     switch content {
     case .record(let record): record.document
     case .rows(let rows): rows.record(row).document
+    case .records(let records): records[row].document
     case .predictions(let predictions): predictions.document(row)
     case .cleared(let dataset): dataset.map { ["datasetName": .string($0)] } ?? [:]
+    case .foreign(let documents): documents.document(row)
     }
   }
 }

@@ -52,13 +52,17 @@ public final class Stream<Value: Sendable>: Sendable {
     /// Events up to this one happened before it subscribed.
     let joinedAt: UInt64
     let isActive = Atomic<Bool>(true)
+    /// What goes on for it, until it is removed.
+    let demand: Mutex<Demand?>
     /// Where the events wait if the receiver is a queue.
     let mailbox: Mailbox<Value>?
 
     init(
-      joinedAt: UInt64, mailbox: Mailbox<Value>?, receive: @escaping @Sendable (Event) -> Void,
+      joinedAt: UInt64, mailbox: Mailbox<Value>?, demand: Demand?,
+      receive: @escaping @Sendable (Event) -> Void,
       end: @escaping @Sendable () -> Void
     ) {
+      self.demand = Mutex(demand)
       self.joinedAt = joinedAt
       self.mailbox = mailbox
       self.receive = receive
@@ -67,6 +71,7 @@ public final class Stream<Value: Sendable>: Sendable {
   }
 
   private let state: Mutex<State>
+  private let served = Mutex<Demand?>(nil)
 
   /// A held stream.
   ///
@@ -181,6 +186,18 @@ public final class Stream<Value: Sendable>: Sendable {
     }
   }
 
+  /// What is to go on while the stream has subscribers; to be said before anybody subscribes.
+  package func serve(_ demand: Demand) { served.withLock { $0 = demand } }
+
+  /// What goes on while the stream has subscribers.
+  package var demand: Demand? { served.withLock { $0 } }
+
+  /// As ``observe(_:end:)``, for a part of the library that is content with what the stream tells anyway: it is no
+  /// reason for the stream to be served.
+  package func follow(_ receive: @escaping @Sendable (Event) -> Void) -> Observation {
+    observe(for: nil, serving: nil, receive, {})
+  }
+
   /// Calls `receive` with every event **on the thread that sets the value**, before `set` returns.
   ///
   /// For parts of the library that must not lag behind, such as a dataset following its service. Whatever is slow
@@ -191,16 +208,18 @@ public final class Stream<Value: Sendable>: Sendable {
   public func observe(
     _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Observation {
-    observe(for: nil, receive, end)
+    observe(for: nil, serving: demand, receive, end)
   }
 
   private func observe(
-    for mailbox: Mailbox<Value>?, _ receive: @escaping @Sendable (Event) -> Void,
+    for mailbox: Mailbox<Value>?, serving demand: Demand?, _ receive: @escaping @Sendable (Event) -> Void,
     _ end: @escaping @Sendable () -> Void
   ) -> Observation {
+    // Before it listens, so that it misses nothing that happens once this has returned.
+    demand?.add()
     let (observer, start) = state.withLock { state -> (Observer, Start) in
       let observer = Observer(
-        joinedAt: state.sequence, mailbox: mailbox, receive: receive, end: end)
+        joinedAt: state.sequence, mailbox: mailbox, demand: demand, receive: receive, end: end)
       var isNews = false
       if let value = state.value ?? greeting {
         let event = Event(value: value, sequence: state.sequence)
@@ -221,6 +240,11 @@ public final class Stream<Value: Sendable>: Sendable {
       remove: { [weak self, weak observer] in
         guard let observer else { return }
         self?.state.withLock { state in state.observers.removeAll { $0 === observer } }
+        let demand = observer.demand.withLock { demand -> Demand? in
+          defer { demand = nil }
+          return demand
+        }
+        demand?.remove()
       })
   }
 
@@ -259,7 +283,7 @@ public final class Stream<Value: Sendable>: Sendable {
     receive: (@Sendable (Event) -> Void)?, end: @escaping @Sendable () -> Void
   ) -> Subscription<Value> {
     let mailbox = Mailbox(mayMerge: mayMerge, receive: receive, end: end)
-    let observation = observe(for: mailbox, { mailbox.append($0) }, { mailbox.close() })
+    let observation = observe(for: mailbox, serving: demand, { mailbox.append($0) }, { mailbox.close() })
     mailbox.attach(observation)
     return Subscription(mailbox)
   }

@@ -4,7 +4,8 @@
 
 /* What a function's arguments are taken from. */
 typedef struct fixture {
-  maquette_store *store;
+  maquette_store *store, *disk;
+  char copy[512];
   maquette_dataset *dataset, *scratch, *numbers;
   maquette_model *model, *untrained;
   maquette_stream *training, *parameter;
@@ -40,6 +41,8 @@ static void set_up(fixture *f) {
   f->bad = -1;
   f->rows = rows_of(30, 4);
   f->store = store_of("memory:");
+  f->disk = store_of(location_of(path_of("disk.db")));
+  snprintf(f->copy, sizeof f->copy, "%s", path_of("copy.db"));
   f->dataset = dataset_of(f->store, "fixture", &f->rows);
   f->scratch = dataset_of(f->store, "scratch", NULL);
   f->numbers = dataset_of(f->store, "numbers", NULL);
@@ -66,11 +69,17 @@ static void set_up(fixture *f) {
   f->status.struct_size = sizeof f->status;
 }
 
+/* The store, with a model to remove. */
+static maquette_store *with_saved(fixture *f) {
+  maquette_model_save(f->model, f->store, "gone", NULL, NULL, NULL, NULL);
+  return f->store;
+}
+
 static void tear_down(fixture *f) {
   maquette_subscription_destroy(f->pulled);
   maquette_model_destroy(f->model), maquette_model_destroy(f->untrained);
   maquette_dataset_destroy(f->dataset), maquette_dataset_destroy(f->scratch);
-  maquette_dataset_destroy(f->numbers), maquette_store_destroy(f->store);
+  maquette_dataset_destroy(f->numbers), maquette_store_destroy(f->store), maquette_store_destroy(f->disk);
   rows_free(f->rows);
 }
 
@@ -129,6 +138,15 @@ typedef struct function {
   X(model_save, "HHI---",                                                                                             \
     (H(0, f->model), H(1, f->store), P(2, "saved"), P(3, "{}"), NULL, P(5, &f->out.text), e))                         \
   X(model_load, "HHI-", (H(0, f->model), H(1, f->store), P(2, "saved"), P(3, &f->out.text), e))                       \
+  X(model_save_version, "HHI--",                                                                                      \
+    (H(0, f->model), H(1, f->store), P(2, "saved"), P(3, "{}"), 3, P(4, &f->out.text), e))                            \
+  X(store_models, "H--I", (H(0, f->store), P(1, "knn-classifier"), P(2, "saved"), P(3, &f->out.text), e))             \
+  X(model_sync, "HHI-", (H(0, f->untrained), H(1, f->store), P(2, "synced"), P(3, "{\"history\": 2}"), e))            \
+  X(model_sync_flush, "H", (H(0, f->untrained), 10000, e))                                                            \
+  X(model_unsync, "H", (H(0, f->untrained), 10000, e))                                                                \
+  X(store_backup, "HI", (H(0, f->disk), P(1, f->copy), e))                                                            \
+  X(store_remove_models, "H-I-",                                                                                      \
+    (H(0, with_saved(f)), P(1, "mlp-classifier"), P(2, "gone"), P(3, &f->out.text), e))                               \
   X(dataset_remove, "HI-", (H(0, f->dataset), P(1, f->id), P(2, &f->out.text), e))                                    \
   X(dataset_clear, "H", (H(0, f->scratch), e))                                                                        \
   X(model_reset, "H", (H(0, f->untrained), e))
@@ -225,7 +243,8 @@ TEST(bad_handles, "Destroyed, random and wrong-kind handles are BAD_HANDLE every
       for (size_t h = 0; functions[i].positions[f.bad] == 'H' && h < count; h++) {
         /* The right kind of handle is none of the bad ones. */
         const char *name = functions[i].name;
-        bool isRight = (handles[h] == f.store && (!strcmp(name, "dataset_open") || f.bad == 1)) ||
+        bool isRight = (handles[h] == f.store &&
+                        (!strcmp(name, "dataset_open") || !strncmp(name, "store", 5) || f.bad == 1)) ||
                        (handles[h] == f.dataset && (!strncmp(name, "dataset", 7) || f.bad == 1)) ||
                        (handles[h] == f.model && !strncmp(name, "model", 5)) ||
                        (handles[h] == f.training && !strncmp(name, "stream", 6)) ||
@@ -238,7 +257,7 @@ TEST(bad_handles, "Destroyed, random and wrong-kind handles are BAD_HANDLE every
     void *handle = handles[h];
     if (handle != f.model) {
       CHECK(maquette_model_cancel(handle) == MAQUETTE_E_BAD_HANDLE);
-      CHECK(maquette_model_training(handle) == NULL);
+      CHECK(maquette_model_training(handle) == NULL && maquette_model_sync_status(handle) == NULL);
     }
     if (handle != f.dataset) CHECK(!maquette_dataset_counts(handle) && !maquette_dataset_changes(handle));
     CHECK(maquette_error_status(handle) == MAQUETTE_E_BAD_HANDLE);

@@ -10,16 +10,20 @@ import Testing
 
 @testable import MaquetteModels
 
-/// A store of a test's own, in memory or in a file.
+/// A store of a test's own, in memory, in a file or, where there is one, on a server.
 struct BatchStore {
-  static let kinds = ["memory", "sqlite"]
+  static let kinds = ["memory", "sqlite"] + (PostgreSQLTesting.location == nil ? [] : ["postgresql"])
 
   let store: DataStore
   private let directory = TemporaryDirectory()
   var path: String { directory.path("store.db") }
 
   init(_ kind: String) throws {
-    store = try DataStore(kind == "memory" ? "memory:" : "sqlite:" + directory.path("store.db"))
+    switch kind {
+    case "memory": store = try DataStore("memory:")
+    case "postgresql": store = try DataStore(PostgreSQLTesting.freshLocation())
+    default: store = try DataStore("sqlite:" + directory.path("store.db"))
+    }
   }
 }
 

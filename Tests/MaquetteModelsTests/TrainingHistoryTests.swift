@@ -19,11 +19,17 @@ private struct HistoryFile {
   func open() throws -> DataStore { try DataStore(location) }
 }
 
-private func locations() -> [String] { ["memory:", "sqlite:"] }
+private func locations() -> [String] {
+  ["memory:", "sqlite:"] + (PostgreSQLTesting.location == nil ? [] : ["postgresql:"])
+}
 
-/// A store in memory, or in a file that goes with the directory.
+/// A store in memory, in a file that goes with the directory, or on a server.
 private func store(_ kind: String, _ directory: TemporaryDirectory) throws -> DataStore {
-  try DataStore(kind == "memory:" ? kind : kind + directory.path("store.db"))
+  switch kind {
+  case "memory:": try DataStore(kind)
+  case "postgresql:": try DataStore(PostgreSQLTesting.freshLocation())
+  default: try DataStore(kind + directory.path("store.db"))
+  }
 }
 
 private func samples(rows: Int = 60) throws -> Samples { try Samples.clouds(rows: rows) }

@@ -72,7 +72,7 @@ private func version(_ path: String) throws -> Int64? {
     let directory = TemporaryDirectory()
     let path = directory.path("store.db")
     _ = try Stored(DataStore("sqlite:" + path))
-    try SQLiteConnection(path).execute("PRAGMA user_version = 4")
+    try SQLiteConnection(path).execute("PRAGMA user_version = \(SQLiteFile.version + 1)")
     #expect(failure { _ = try DataStore("sqlite:" + path) }?.code == .notAStore)
   }
 

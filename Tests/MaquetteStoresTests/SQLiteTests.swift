@@ -258,7 +258,7 @@ import Testing
     #expect(failure { _ = try DataStore(text) }?.code == .invalidArgument)
   }
 
-  @Test("a kind of store that there is not here is refused as such", arguments: ["postgres://x", "mysql:y"])
+  @Test("a kind of store that there is not here is refused as such", arguments: ["postgres:x", "mysql:y"])
   func schemes(_ text: String) {
     #expect(failure { _ = try DataStore(text) }?.code == .unsupported)
   }

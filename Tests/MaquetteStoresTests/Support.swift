@@ -4,6 +4,16 @@ import MaquetteStores
 import MaquetteStreams
 import MaquetteSystem
 import Synchronization
+import TestSupport
+
+/// Removes with the last reference what a store leaves on a server.
+final class Cleaner: Sendable {
+  private let store: DataStore
+
+  init(_ store: DataStore) { self.store = store }
+
+  deinit { try? store.execute("DROP SCHEMA \(PostgreSQLTesting.schema(of: store.location)) CASCADE") }
+}
 
 /// Everything that came, in order.
 final class Seen<Value: Sendable>: Sendable {

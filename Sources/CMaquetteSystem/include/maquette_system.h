@@ -1,6 +1,9 @@
 #ifndef MAQUETTE_SYSTEM_H
 #define MAQUETTE_SYSTEM_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 /* Not part of the library's interface, whose names begin alike. */
 #pragma GCC visibility push(hidden)
 
@@ -16,6 +19,28 @@ int maquette_system_eventfd(void);
 void maquette_system_eventfd_raise(int descriptor);
 void maquette_system_eventfd_lower(int descriptor);
 
+/* Calls of libcurl, whose functions are looked up at run time: `setopt` and `getinfo` are variadic. All return its code. */
+int maquette_system_curl_set_number(void *setopt, void *handle, int option, long value);
+int maquette_system_curl_set_size(void *setopt, void *handle, int option, int64_t value);
+int maquette_system_curl_set_pointer(void *setopt, void *handle, int option, const void *value);
+int maquette_system_curl_set_function(void *setopt, void *handle, int option,
+                                      size_t (*value)(char *, size_t, size_t, void *));
+int maquette_system_curl_get_number(void *getinfo, void *handle, int info, long *value);
+int maquette_system_curl_get_text(void *getinfo, void *handle, int info, const char **value);
+
+/* `curl_easy_perform` with SIGPIPE held off the calling thread: a connection that breaks while OpenSSL writes must be an
+ * error, whatever the host does with the signal. */
+int maquette_system_curl_perform(void *perform, void *handle);
+
+/* A new inotify descriptor, close-on-exec and non-blocking, or -errno. */
+int maquette_system_inotify(void);
+
+/* Makes it readable when the file is written to. Returns 0 or -errno. */
+int maquette_system_inotify_add(int descriptor, const char *path);
+
+/* Makes it not readable, and tells whether it was. */
+_Bool maquette_system_inotify_take(int descriptor);
+
 /* Whether this process was forked from one that had loaded the library. */
 _Bool maquette_system_is_forked(void);
 
@@ -23,6 +48,16 @@ _Bool maquette_system_is_forked(void);
  * first used asks every time whether it was. */
 enum { MAQUETTE_HANDLE_CHUNKS = 4096 };
 void *maquette_system_handle_chunks(void);
+
+/* A SHA-256 checksum of bytes that come in pieces. */
+typedef struct maquette_system_sha256 {
+  uint64_t length;
+  uint32_t state[8];
+  uint8_t block[64];
+} maquette_system_sha256;
+void maquette_system_sha256_start(maquette_system_sha256 *hash);
+void maquette_system_sha256_add(maquette_system_sha256 *hash, const void *bytes, size_t count);
+void maquette_system_sha256_finish(maquette_system_sha256 *hash, uint8_t digest[32]);
 
 /* The commit the library was built from, "unknown" outside of `make`, and the C compiler. Static. */
 const char *maquette_system_commit(void);

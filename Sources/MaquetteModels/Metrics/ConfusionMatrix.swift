@@ -43,7 +43,7 @@ public final class ConfusionMatrix: @unchecked Sendable {  // wrapped properties
   public init(_ batch: BatchPrediction) throws(MaquetteError) {
     let service = batch.service
     self.service = service
-    let observation = service.events.observe { [weak self] event in self?.receive(event.value) }
+    let observation = service.events.follow { [weak self] event in self?.receive(event.value) }
     self.observation.withLock { $0 = observation }
     do throws(MaquetteError) {
       try recount()
@@ -121,9 +121,11 @@ extension ConfusionCounts {
       add(true: predictions.truth.column, predicted: predictions.choices)
       return true
     }
+    // Others' predictions are read all at once, not one by one.
+    if event.isForeign && event.kind != .cleared { return false }
     switch event.kind {
     case .cleared: self = ConfusionCounts()
-    case .updated: return false
+    case .reloaded, .updated, .patched: return false
     case .created, .removed:
       let document = event.document
       guard let predicted = document["label"] ?? document["cluster"], let truth = document["yTrue"],

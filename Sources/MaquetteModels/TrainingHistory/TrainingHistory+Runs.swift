@@ -78,7 +78,7 @@ extension TrainingHistory {
     var present: [JSON] = []
     for checkpoint in listed {
       guard let id = checkpoint["id"]?.string, let name = checkpoint["service"]?.string,
-        services.contains(name), try store.service(name).contains(id)
+        try services.contains(name) ? true : store.contains(name), try store.service(name).contains(id)
       else { continue }
       present.append(checkpoint)
     }

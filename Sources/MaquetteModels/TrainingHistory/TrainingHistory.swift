@@ -67,13 +67,15 @@ public final class TrainingHistory: Sendable {
     service = try store.service(Self.serviceName)
     writer = RunWriter(service, in: store, changes: changes)
     let changes = changes
-    let observation = service.events.observe { event in
+    let events = service.events
+    changes.serve(Demand(begin: { events.demand?.add() }, end: { events.demand?.remove() }))
+    let observation = events.follow { event in
       for event in event.value {
         switch event.kind {
         case .created: changes.set(Change(.created, Change.summary(event.document)))
-        case .updated: changes.set(Change(.updated, Change.summary(event.document)))
+        case .updated, .patched: changes.set(Change(.updated, Change.summary(event.document)))
         case .removed: changes.set(Change(.removed, Change.summary(event.document)))
-        case .cleared: break
+        case .cleared, .reloaded: break
         }
       }
     }

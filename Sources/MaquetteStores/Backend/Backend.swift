@@ -3,9 +3,11 @@ import MaquetteKernels
 import MaquetteSystem
 
 /// Where a store keeps its services.
-protocol Backend: Sendable {
+protocol Backend: AnyObject, Sendable {
   /// The names of all services, in the order they were made.
   func serviceNames() throws(MaquetteError) -> [String]
+
+  func hasService(_ name: String) throws(MaquetteError) -> Bool
 
   /// Makes the service of that name if it isn't there.
   func openService(_ name: String) throws(MaquetteError)
@@ -32,9 +34,38 @@ protocol Backend: Sendable {
   ) throws(MaquetteError) -> Result
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]?
+
+  /// The bytes of a file of a document of that service; nil where there is none.
+  ///
+  /// - Parameter path: as the document's `files` gives it. For a store of our own that is `<folder>/<name>`.
+  func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]?
+
+  // MARK: What others do
+
+  /// Tells from now on what others do to a service: everything that is written after this has returned, in order, each
+  /// once; not what this store does itself. One receiver for each service.
+  ///
+  /// - Throws: what the store meets; it then goes on trying, and tells `reloaded` once it has succeeded.
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError)
+
+  /// Tells no more of a service. A call of the receiver that is running may outlast this.
+  func unwatch(_ service: String)
+}
+
+/// A store that nobody else writes to has nothing to tell.
+extension Backend {
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {}
+  func unwatch(_ service: String) {}
 }
 
 extension Backend {
+  func hasService(_ name: String) throws(MaquetteError) -> Bool { try serviceNames().contains(name) }
+
+  func file(at path: String, of service: String) throws(MaquetteError) -> [UInt8]? {
+    guard let (folder, name) = Folder.split(path) else { return nil }
+    return try file(folder, name)
+  }
+
   func writeAhead<Result: Sendable>(
     _ service: String, committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
@@ -47,7 +78,7 @@ extension Backend {
 struct StoreVersion: Sendable, Equatable {
   /// Moves when another connection or process wrote to the store.
   var foreign: Int64 = 0
-  /// Transactions of this store on the service so far.
+  /// Transactions of this store on the service so far, and those of others that it was told of.
   var own: UInt64 = 0
 }
 
@@ -76,11 +107,23 @@ struct Block: Sendable {
   let next: BlockRequest
 }
 
+/// A document that is to be stored.
+struct NewRecord: Sendable {
+  var record: Record
+  /// Its files; its `files` is to name them.
+  var folder: Folder?
+  /// Whether its id came with it, and is to stay.
+  var bringsID = false
+}
+
 /// What can be done with a service inside of one transaction.
 ///
 /// A backend that can't undo relies on its callers to check everything before they change anything.
 protocol Session: AnyObject {
   var version: StoreVersion { get }
+
+  /// As ``version``, where that must be asked for.
+  func currentVersion() throws(MaquetteError) -> StoreVersion
 
   /// - Throws: ``MaquetteError/Code/inputOutput`` when what the store is kept in is not there any more.
   func requirePresence() throws(MaquetteError)
@@ -152,6 +195,24 @@ protocol Session: AnyObject {
   /// Makes an index where there is none.
   func createIndex(on field: IndexedField) throws(MaquetteError)
 
+  // MARK: Writing, by a store that has a say in what is written
+
+  /// Stores new records with their files, and returns them as they are stored: a server makes ids and dates itself.
+  func store(_ records: [NewRecord]) throws(MaquetteError) -> [Record]
+  /// Puts a record in the place of the one with its id, and returns it as it is stored.
+  ///
+  /// - Parameters:
+  ///   - old: what is there; its fields at least.
+  ///   - folder: new files, with the document's `files` to name them.
+  ///   - dropsFiles: whether the old files go.
+  func replace(
+    _ old: Record, with record: Record, _ folder: Folder?, dropsFiles: Bool
+  ) throws(MaquetteError) -> Record
+  /// Stores new instances, and returns what is stored.
+  func store(_ rows: BulkRows) throws(MaquetteError) -> EventSource.Content
+  /// Stores new predictions, and returns what is stored.
+  func store(_ predictions: BulkPredictions) throws(MaquetteError) -> EventSource.Content
+
   // MARK: Folders by name
 
   /// The names of the service's folders that begin so, in the order of names.
@@ -159,6 +220,16 @@ protocol Session: AnyObject {
   /// The files of a folder, in the order they were added.
   func files(in folder: String) throws(MaquetteError) -> [StoredFile]
   func delete(folder: String, of id: DocumentID) throws(MaquetteError)
+
+  // MARK: For others
+
+  /// Notes what the transaction does, so that whoever else watches the service learns of it.
+  func log(_ events: [ServiceEvent]) throws(MaquetteError)
+}
+
+extension Session {
+  /// For a store that nobody else can watch.
+  func log(_ events: [ServiceEvent]) throws(MaquetteError) {}
 }
 
 extension Session {

@@ -4,6 +4,8 @@ import MaquetteSystem
 enum Location: Equatable {
   case memory
   case sqlite(path: String, SQLiteOptions)
+  case postgreSQL(PostgreSQLOptions)
+  case remote(RemoteOptions)
 
   /// - Throws: ``MaquetteError/Code/unsupported`` for another scheme, ``MaquetteError/Code/invalidArgument`` for what is
   ///   no location at all; both say what is possible.
@@ -12,12 +14,21 @@ enum Location: Equatable {
       self = .memory
       return
     }
+    if text.hasPrefix("postgresql://") || text.hasPrefix("postgres://") {
+      self = .postgreSQL(try PostgreSQLOptions(text))
+      return
+    }
+    if text.hasPrefix("http://") || text.hasPrefix("https://") {
+      self = .remote(try RemoteOptions(text))
+      return
+    }
     guard text.hasPrefix("sqlite:") else {
       let scheme = text.prefix { $0.isLetter || $0.isNumber || $0 == "+" }
       let hasScheme = !scheme.isEmpty && text.dropFirst(scheme.count).first == ":"
       throw MaquetteError(
         hasScheme ? .unsupported : .invalidArgument,
-        "\(quoted(text)) is no location of a store here: it must be \"memory:\" or \"sqlite:PATH\"",
+        "\(quoted(text)) is no location of a store here: it must be \"memory:\", \"sqlite:PATH\", "
+          + "\"postgresql://HOST/DATABASE\" or \"http://HOST:PORT/PATH\"",
         name: text)
     }
     let rest = text.dropFirst("sqlite:".count)
@@ -38,6 +49,11 @@ struct SQLiteOptions: Equatable, Sendable {
   var isSynchronousFull = true
   /// Milliseconds to wait for another process that writes.
   var timeout: Int32 = 5000
+  /// How thoroughly the file is looked through when it is opened.
+  var check = Check.none
+
+  enum Check: String { case none, quick, full }
+
   /// What every service that is opened has indices for.
   var indices: [IndexedField] = []
 
@@ -48,14 +64,17 @@ struct SQLiteOptions: Equatable, Sendable {
     case ("synchronous", "normal"): isSynchronousFull = false
     case ("index", let fields?) where parts.count == 2:
       for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
+    case ("check", let value?):
+      guard let check = Check(rawValue: value) else { fallthrough }
+      self.check = check
     case ("timeout", let value?):
       guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
       timeout = milliseconds
     default:
       throw MaquetteError(
         .invalidArgument,
-        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, "
-          + "timeout=MILLISECONDS and index=FIELDS", name: parts.first ?? option)
+        "'\(option)' is no option of a SQLite store: there are synchronous=full, synchronous=normal, check=quick, "
+          + "check=full, timeout=MILLISECONDS and index=FIELDS", name: parts.first ?? option)
     }
   }
 }

@@ -14,6 +14,14 @@ extension Dataset {
     try service.create(ours(instance))
   }
 
+  /// Adds instances in one transaction, with a change for each: all of them, or none.
+  ///
+  /// - Returns: the instances as they are stored, in their order.
+  /// - Throws: as ``create(_:)-(JSONObject)``; the message says which of the instances it is about, counted from 0.
+  public func create(_ instances: [JSONObject]) throws(MaquetteError) -> [JSONObject] {
+    try service.create(instances.map { ours($0) })
+  }
+
   /// The instance of that id.
   ///
   /// - Throws: ``MaquetteError/Code/notFound``, also for an instance of another dataset.
@@ -25,17 +33,44 @@ extension Dataset {
     return record.document
   }
 
-  /// Puts an instance in the place of the one of that id, which keeps its id and `createdAt`.
+  /// Puts an instance in the place of the one of that id, which keeps its id and `createdAt`; Feathers' `update`.
   ///
-  /// - Throws: ``MaquetteError/Code/notFound``, and what ``create(_:)`` throws.
+  /// - Throws: ``MaquetteError/Code/notFound``, also for an instance of another dataset, and what ``create(_:)-(JSONObject)``
+  ///   throws.
   public func replace(_ id: String, with instance: JSONObject) throws(MaquetteError) -> JSONObject {
     try service.replace(id, with: ours(instance), files: [], in: name)
+  }
+
+  /// Changes members of an instance; see ``Service/patch(_:matching:with:files:)``. It stays in the dataset.
+  ///
+  /// - Throws: ``MaquetteError/Code/notFound``, also for an instance of another dataset, and what ``create(_:)-(JSONObject)``
+  ///   throws.
+  public func patch(_ id: String, with changes: JSONObject) throws(MaquetteError) -> JSONObject {
+    try service.patch(id, matching: Query(), with: staying(changes), files: [], in: name)
+  }
+
+  /// Changes members of all instances that match a query, in one transaction and with a change for each.
+  ///
+  /// - Returns: the instances as they are stored, in the order the query asks for.
+  /// - Throws: as ``Service/patch(matching:with:)``.
+  public func patch(matching query: Query, with changes: JSONObject) throws(MaquetteError) -> [JSONObject] {
+    try service.patch(matching: query, with: staying(changes), in: name)
   }
 
   /// Removes an instance, and returns it as it was.
   ///
   /// - Throws: ``MaquetteError/Code/notFound``, also for an instance of another dataset.
-  public func remove(_ id: String) throws(MaquetteError) -> JSONObject { try service.remove(id, in: name) }
+  public func remove(_ id: String) throws(MaquetteError) -> JSONObject {
+    try service.remove(id, matching: Query(), in: name)
+  }
+
+  /// Removes all instances that match a query, in one transaction and with a change for each, and returns them as they
+  /// were. To remove all there are, see ``clear()``.
+  ///
+  /// - Throws: as ``Service/remove(matching:)``.
+  public func remove(matching query: Query) throws(MaquetteError) -> [JSONObject] {
+    try service.remove(matching: query, in: name)
+  }
 
   /// Removes all instances; afterwards they may have any number of features again.
   public func clear() throws(MaquetteError) { try service.clear(name) }
@@ -61,5 +96,12 @@ extension Dataset {
     var instance = instance
     instance["datasetName"] = .string(name)
     return instance
+  }
+
+  /// Whoever changes an instance of a dataset does not mean to take it out.
+  private func staying(_ changes: JSONObject) -> JSONObject {
+    var changes = changes
+    changes["datasetName"] = nil
+    return changes
   }
 }

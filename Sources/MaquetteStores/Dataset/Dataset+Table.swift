@@ -17,7 +17,7 @@ extension Dataset {
     let target = target == .optionalLabel ? .label : target
     let cached = cache.withLock { $0 }
     let current = try service.read { (session) throws(MaquetteError) -> TableCache in
-      let version = session.version
+      let version = try session.currentVersion()
       var current =
         cached?.version == version ? cached ?? TableCache(version: version) : TableCache(version: version)
       if current.tables[target] == nil {

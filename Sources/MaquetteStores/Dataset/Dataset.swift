@@ -11,8 +11,8 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   /// The store the instances are in.
   public let store: DataStore
 
-  /// How many instances there are, whoever made them: the store is asked. `$count` is held, and tells what this
-  /// process does.
+  /// How many instances there are, whoever made them: the store is asked. `$count` is held; what other processes do
+  /// it tells as long as it, or `$changes`, has subscribers.
   @Counted public internal(set) var count = 0
 
   /// `$changes` tells every subscriber first `[{level: 'dataset', type: 'created'}]`, then what happens to the
@@ -26,12 +26,16 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private let arrivals = Outbox<Arrival>()
   private let lastTransaction = Mutex<UInt64>(0)
   private let observation = Mutex<Observation?>(nil)
+  /// That others are watched, too.
+  private let demand = Mutex<Demand?>(nil)
   let cache = Mutex<TableCache?>(nil)
 
   private struct Arrival: Sendable {
     let transaction: UInt64
     let count: Int
     let changes: [DatasetChange]
+    /// Whether the number was looked up for its own sake.
+    var isCounted = false
   }
 
   /// The dataset of that name; it need not have any instances.
@@ -51,7 +55,13 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
     lastTransaction.withLock { $0 = start.transaction }
     _count.attach { (try? Self.count(name, service))?.count }
     $count.set(start.count)
-    let observation = service.events.observe { [weak self] event in self?.receive(event.value) }
+    let demand = Demand(
+      begin: { [events = service.events] in events.demand?.add() }, began: { [weak self] in self?.recount() },
+      end: { [events = service.events] in events.demand?.remove() })
+    self.demand.withLock { $0 = demand }
+    $count.serve(demand)
+    $changes.serve(demand)
+    let observation = service.events.follow { [weak self] event in self?.receive(event.value) }
     self.observation.withLock { $0 = observation }
     // What happened while nobody listened yet.
     let now = try Self.count(name, service)
@@ -60,6 +70,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
 
   deinit {
     observation.withLock { $0 }?.cancel()
+    demand.withLock { $0 }?.close()
     $count.close()
     $changes.close()
   }
@@ -73,8 +84,19 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
     try service.read { (session) throws(MaquetteError) in (try session.count(dataset), session.version.own) }
   }
 
+  /// Takes in what others did while nobody wanted to know.
+  private func recount() {
+    // A store that can't be read now says so to whoever reads it.
+    guard let now = try? Self.count(name, service), now.count != $count.value else { return }
+    hand(out: Arrival(transaction: now.transaction, count: now.count, changes: [], isCounted: true))
+  }
+
   private func receive(_ events: [ServiceEvent]) {
-    guard let source = events.first?.source, let count = source.counts[name] else { return }
+    guard let source = events.first?.source else { return }
+    let isReloaded = events.first?.kind == .reloaded
+    guard let count = isReloaded ? (try? Self.count(name, service))?.count : source.counts[name] else {
+      return
+    }
     let changes = events.compactMap { DatasetChange($0, of: name) }
     hand(out: Arrival(transaction: source.transaction, count: count, changes: changes))
   }
@@ -85,7 +107,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
       // The count at the start may already include what arrives late.
       let isNews = lastTransaction.withLock { last -> Bool in
         defer { last = max(last, arrival.transaction) }
-        return arrival.transaction > last
+        return arrival.transaction > last || arrival.isCounted && arrival.transaction == last
       }
       if isNews { $count.set(arrival.count) }
       if !arrival.changes.isEmpty { $changes.set(arrival.changes) }

@@ -4,7 +4,8 @@ import MaquetteSystem
 /// One thing that happened to a dataset.
 public struct DatasetChange: Sendable {
   public enum Level: String, Sendable {
-    /// The dataset as a whole: it is there (`created`), or all its instances are gone (`cleared`).
+    /// The dataset as a whole: it is there (`created`), all its instances are gone (`cleared`), or others changed more
+    /// than can be told one by one (`reloaded`): whoever mirrors the instances reads them anew.
     case dataset
     /// One instance was created, updated or removed.
     case instance
@@ -29,8 +30,9 @@ public struct DatasetChange: Sendable {
     switch event.kind {
     case .cleared:
       guard isOurs else { return nil }
-      self.init(level: .dataset, type: .cleared, event: nil)
-    case .updated:
+      self.init(level: .dataset, type: .cleared, event: event)
+    case .reloaded: self.init(level: .dataset, type: .reloaded, event: event)
+    case .updated, .patched:
       // An instance that was given to another dataset has left one and come to the other.
       let wasOurs = event.source.oldDataset == dataset
       guard isOurs || wasOurs else { return nil }
@@ -41,9 +43,20 @@ public struct DatasetChange: Sendable {
     }
   }
 
+  /// The same as it is for somebody who sees it otherwise.
+  func told(as type: ServiceEvent.Kind) -> DatasetChange {
+    DatasetChange(level: level, type: type, event: event)
+  }
+
+  /// The number of the transaction it happened in; nil for what every subscriber is told first.
+  var transaction: UInt64? { event?.transaction }
+
+  /// The instance as the store keeps it; nil for a change of the dataset as a whole, or where it can't be told.
+  var record: Record? { level == .instance ? event?.record : nil }
+
   /// The instance as it is now, or as it was when it was removed; nil for a change of the dataset as a whole. Made
   /// anew at every call, so that nothing is made for changes nobody looks at.
-  public var data: JSONObject? { event?.document }
+  public var data: JSONObject? { level == .instance ? event?.document : nil }
 
   /// `{"level": "instance", "type": "created", "data": {…}}`; a change of the whole dataset has no `data`.
   public var json: JSON {

@@ -26,7 +26,7 @@ package final class InstancePass {
     request.field = field
     request.keepsTruth = true
     (version, total) = try dataset.service.read { (session) throws(MaquetteError) in
-      (session.version, try session.count(name))
+      (try session.currentVersion(), try session.count(name))
     }
   }
 
@@ -54,7 +54,7 @@ package final class InstancePass {
     let (block, version) = try dataset.service.read {
       (session) throws(MaquetteError) -> (Block?, StoreVersion) in
       try session.requirePresence()
-      let version = session.version
+      let version = try session.currentVersion()
       // Another process may have written anything anywhere: whether it was to this dataset is looked up once, at the
       // end, unless it is seen at once.
       let isOver = seen.count == total

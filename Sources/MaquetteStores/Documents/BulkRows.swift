@@ -16,12 +16,30 @@ enum BulkTargets: Sendable {
   }
 }
 
+/// How the rows of a matrix are kept as the `x` of instances.
+public struct RowLayout: Sendable, Equatable {
+  /// The lengths of the nested arrays that each row becomes, from the outside in; nil: one array.
+  public var shape: [Int]?
+  /// Whether a file keeps each number in one byte, as images have them, instead of four. They must all be whole, from 0 to
+  /// 255.
+  public var isBytes = false
+
+  public init(shape: [Int]? = nil, isBytes: Bool = false) {
+    self.shape = shape
+    self.isBytes = isBytes
+  }
+
+  /// An array of floats.
+  public static let flat = RowLayout()
+}
+
 /// Many new instances of one dataset, as the matrices and the labels they were given as.
 struct BulkRows: Sendable {
   let ids: DocumentIDRange
   let dataset: String
   let features: Matrix
   let targets: BulkTargets
+  let layout: RowLayout
   /// Milliseconds since 1970, for both dates.
   let date: Int64
 
@@ -30,7 +48,9 @@ struct BulkRows: Sendable {
     Record(
       id: ids[row], createdAt: date, updatedAt: date, dataset: dataset,
       features: parts.contains(.features)
-        ? Features(shape: [features.columns], values: features[row: row]) : nil,
+        ? Features(
+          shape: layout.shape ?? [features.columns], values: features[row: row], isBytes: layout.isBytes)
+        : nil,
       label: parts.contains(.label) ? targets[row] : nil)
   }
 }

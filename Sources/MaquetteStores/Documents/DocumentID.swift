@@ -62,6 +62,22 @@ struct DocumentID: Hashable, Sendable {
   }
 }
 
+extension DocumentID {
+  /// Of an id that is not written as text.
+  static let bytes = 12
+
+  /// Reads 12 bytes, the most significant first, which must be there.
+  init(bytes: UnsafeRawBufferPointer, at offset: Int) {
+    high = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+    low = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt32.self))
+  }
+
+  func append(to bytes: inout [UInt8]) {
+    withUnsafeBytes(of: high.bigEndian) { bytes.append(contentsOf: $0) }
+    withUnsafeBytes(of: low.bigEndian) { bytes.append(contentsOf: $0) }
+  }
+}
+
 extension DocumentID: Comparable {
   static func < (left: DocumentID, right: DocumentID) -> Bool {
     (left.high, left.low) < (right.high, right.low)
@@ -73,6 +89,19 @@ struct DocumentIDRange: Sendable {
   let count: Int
   fileprivate let first: UInt64
   fileprivate let machine: UInt64
+
+  fileprivate init(count: Int, first: UInt64, machine: UInt64) {
+    self.count = count
+    self.first = first
+    self.machine = machine
+  }
+
+  /// The range that begins with that id.
+  init(from first: DocumentID, count: Int) {
+    self.count = count
+    self.first = (first.high >> 32) << 24 | UInt64(first.low & 0xFF_FFFF)
+    machine = (first.high & 0xFFFF_FFFF) << 8 | UInt64(first.low >> 24)
+  }
 
   subscript(index: Int) -> DocumentID {
     let tick = first &+ UInt64(truncatingIfNeeded: index)

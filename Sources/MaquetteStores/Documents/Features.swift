@@ -6,6 +6,8 @@ struct Features: Sendable, Equatable {
   /// The lengths of the nested arrays, from the outside in; their product is the number of values, at least 1.
   let shape: [Int]
   let values: [Float]
+  /// Whether a store in a file keeps each value in one byte: then all are whole numbers from 0 to 255.
+  let isBytes: Bool
 
   /// How many numbers a row of the dataset has.
   var width: Int { values.count }
@@ -30,13 +32,13 @@ struct Features: Sendable, Equatable {
         "value \(odd) of the x of instance \(id()) is not a finite 32-bit number: features must lie within ±3.4e38",
         name: "x")
     }
-    self.shape = shape
-    self.values = values
+    self.init(shape: shape, values: values)
   }
 
-  init(shape: [Int], values: [Float]) {
+  init(shape: [Int], values: [Float], isBytes: Bool = false) {
     self.shape = shape
     self.values = values
+    self.isBytes = isBytes
   }
 
   private static func collect(_ json: JSON, _ shape: ArraySlice<Int>, into values: inout [Float]) -> Bool {
@@ -65,14 +67,16 @@ struct Features: Sendable, Equatable {
 
 extension Features {
   /// The shape as a store keeps it beside the numbers: nil for a flat row, whose length says it all.
-  var shapeText: String? {
-    shape.count == 1 ? nil : JSON.array(shape.map { JSON($0) }).description
-  }
+  var shapeText: String? { shape.count == 1 ? nil : JSON.array(shape.map { JSON($0) }).description }
 
   /// Reads what ``shapeText`` gave; nil unless it fits `count` numbers.
   static func shape(_ text: String?, count: Int) -> [Int]? {
     guard let text else { return [count] }
-    guard let lengths = (try? JSON(parsing: text))?.array, !lengths.isEmpty, lengths.count <= 256 else {
+    return shape((try? JSON(parsing: text))?.array, count: count)
+  }
+
+  private static func shape(_ lengths: [JSON]?, count: Int) -> [Int]? {
+    guard let lengths, !lengths.isEmpty, lengths.count <= 256 else {
       return nil
     }
     var shape: [Int] = []
@@ -85,5 +89,37 @@ extension Features {
       shape.append(length)
     }
     return product == count ? shape : nil
+  }
+}
+
+// MARK: In files
+
+extension Features {
+  /// The numbers as a file keeps them: 4 bytes each, or 1.
+  var bytes: [UInt8] {
+    isBytes ? values.map { UInt8(min(max($0, 0), 255)) } : values.withUnsafeBytes { Array($0) }
+  }
+
+  /// The form of ``bytes``: nil for a flat row of floats; the shape; or `{"dtype":"u8","shape":[…]}`.
+  var layoutText: String? { Self.layoutText(shape, isBytes: isBytes) }
+
+  static func layoutText(_ shape: [Int], isBytes: Bool) -> String? {
+    let lengths = JSON.array(shape.map { JSON($0) })
+    if isBytes { return JSON.object(["dtype": "u8", "shape": lengths]).description }
+    return shape.count == 1 ? nil : lengths.description
+  }
+
+  /// Reads what ``bytes`` and ``layoutText`` gave; nil for anything else.
+  init?(_ bytes: UnsafeRawBufferPointer, layout: String?) {
+    guard bytes.count > 0 else { return nil }
+    if let layout, let object = (try? JSON(parsing: layout))?.object {
+      guard object["dtype"] == "u8", let shape = Self.shape(object["shape"]?.array, count: bytes.count) else {
+        return nil
+      }
+      self.init(shape: shape, values: bytes.map { Float($0) }, isBytes: true)
+      return
+    }
+    guard bytes.count % 4 == 0, let shape = Self.shape(layout, count: bytes.count / 4) else { return nil }
+    self.init(shape: shape, values: SQLiteSession.floats(bytes))
   }
 }

@@ -10,18 +10,57 @@ extension Record {
     if found == nil { found = try Record.id(of: document) }
     let id = found ?? DocumentID.make()
     self.init(id: id)
-    for (member, value) in document.members {
+    try set(document)
+  }
+
+  /// The record that a document was made of, with its id and dates; nil for what a store did not give.
+  init?(told document: JSONObject) {
+    guard let id = document["id"]?.string.flatMap({ DocumentID($0) }),
+      let record = try? Record(document, id: id)
+    else { return nil }
+    self = record
+    createdAt = document["createdAt"]?.string.flatMap { Timestamp($0) }?.milliseconds ?? 0
+    updatedAt = document["updatedAt"]?.string.flatMap { Timestamp($0) }?.milliseconds ?? 0
+  }
+
+  /// Puts these members in the place of those of their names. The id and the dates stay as they are.
+  ///
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for what is nested too deep, ``MaquetteError/Code/notFinite``.
+  mutating func set(_ members: JSONObject) throws(MaquetteError) {
+    for (member, value) in members.members {
       try Record.check(value, member, depth: 1)
+      // What is no column's. (A bare nil would be JSON's null here.)
+      var rest: JSON? = Optional.none
       switch (member, value) {
-      case ("id", _), ("createdAt", _), ("updatedAt", _): break
-      case ("datasetName", .string(let text)): dataset = text
-      case ("name", .string(let text)): name = text
+      case ("id", _), ("createdAt", _), ("updatedAt", _): continue
+      case ("datasetName", _):
+        dataset = value.string
+        if dataset == nil { rest = value }
+      case ("name", _):
+        name = value.string
+        if name == nil { rest = value }
       case ("y", .string(let text)): label = .text(text)
       case ("y", .number(let number)): label = .number(number)
-      default: fields[member] = value
+      case ("y", _):
+        label = nil
+        rest = value
+      case ("x", _):
+        features = nil
+        rest = value
+      default: rest = value
       }
+      fields[member] = rest
     }
-    if dataset != nil, let x = fields["x"], let numbers = try Features(x, of: id.text) {
+    try sortFeatures()
+  }
+
+  /// Only an instance of a dataset has features; any other document has its `x` among the fields.
+  private mutating func sortFeatures() throws(MaquetteError) {
+    if dataset == nil {
+      guard let features else { return }
+      fields["x"] = features.json
+      self.features = nil
+    } else if let x = fields["x"], let numbers = try Features(x, of: id.text) {
       features = numbers
       fields["x"] = nil
     }

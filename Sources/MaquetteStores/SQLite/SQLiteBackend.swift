@@ -5,20 +5,25 @@ import MaquetteSystem
 final class SQLiteBackend: Backend {
   private let worker: SerialWorker
   private let content: SQLiteContent
+  private let watcher: SQLiteWatcher
+  private let path: String
   private let indices: [IndexedField]
 
   init(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
     worker = try SerialWorker("maquette-store")
     content = SQLiteContent()
+    self.path = path
     indices = options.indices
     let content = content
+    watcher = SQLiteWatcher(path + "-wal") { [worker] in Self.look(content, worker) }
     // Where this throws, the thread is ended by deinit.
     try worker.run { () throws(MaquetteError) in
-      content.open(try SQLiteFile.open(path, options), isSynchronousFull: options.isSynchronousFull)
+      try content.open(path, options)
     }
   }
 
   deinit {
+    watcher.stop()
     let content = content
     // The last connection copies the log into the file and removes it.
     _ = try? worker.run { content.close() }
@@ -72,16 +77,20 @@ final class SQLiteBackend: Backend {
     _ service: String, isAhead: Bool, _ committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
-    let content = content
+    let (content, watcher) = (content, watcher)
     return try worker.run(
       { () throws(MaquetteError) in
         let table = try content.table(service)
         let result: Result
+        var logged: Int64 = 0
         do throws(MaquetteError) {
           result = try content.synchronizing(!isAhead) { () throws(MaquetteError) in
             try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
               let session = try SQLiteSession(connection, table)
               try session.requirePresence()
+              // What others did before comes before, and is handed out soon.
+              if !content.changes.mustReload, try content.changes.tell(content) { watcher.wake() }
+              defer { logged = session.logged }
               return try body(session)
             }
           }
@@ -90,9 +99,48 @@ final class SQLiteBackend: Backend {
           throw error
         }
         table.version.own += 1
+        content.changes.skip(to: logged)
         committed(result)
         return result
       }, afterwards: { content.checkpoint() })
+  }
+
+  /// Copies the store to another file.
+  func backup(to target: String) throws(MaquetteError) { try SQLiteBackup.copy(path, to: target) }
+
+  func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {
+    let content = content
+    let outcome: Result<Void, MaquetteError>
+    do throws(MaquetteError) {
+      try worker.run { () throws(MaquetteError) in try content.changes.watch(service, receiver, content) }
+      outcome = .success(())
+    } catch { outcome = .failure(error) }
+    // Whatever has failed: the thread tries again.
+    try watcher.start()
+    try outcome.get()
+  }
+
+  func unwatch(_ service: String) {
+    let (content, watcher) = (content, watcher)
+    // A closed store has no watcher any more.
+    _ = try? worker.run {
+      content.changes.unwatch(service)
+      if content.changes.isEmpty { watcher.rest() }
+    }
+  }
+
+  /// Takes in what others did, and hands it out; on the watcher's thread.
+  private static func look(_ content: SQLiteContent, _ worker: SerialWorker) {
+    do throws(MaquetteError) {
+      let receivers = try worker.run { () throws(MaquetteError) -> [ChangeReceiver] in
+        try content.changes.look(content)
+        return Array(content.changes.receivers.values)
+      }
+      for receiver in receivers { receiver.handOut() }
+    } catch {
+      // The next look tries again.
+      if error.code != .closed { Log.warning("what others do to the store is not seen: \(error.message)") }
+    }
   }
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
@@ -104,6 +152,12 @@ final class SQLiteBackend: Backend {
   package func execute(_ sql: String) throws(MaquetteError) {
     let content = content
     try worker.run { () throws(MaquetteError) in try content.execute(sql) }
+  }
+
+  /// A whole number, for tests.
+  package func number(_ sql: String) throws(MaquetteError) -> Int64? {
+    let content = content
+    return try worker.run { () throws(MaquetteError) in try content.connected().integer(sql) }
   }
 
   /// A setting of the connection, for tests.

@@ -94,6 +94,16 @@ final class SQLiteConnection {
     return try statement.step() && !statement.isNull(0) ? statement.integer(0) : nil
   }
 
+  /// Whether the file was deleted or moved; SQLite has it open all the same.
+  var hasMoved: Bool {
+    var hasMoved: Int32 = 0
+    return sqlite3_file_control(handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved) == SQLITE_OK
+      && hasMoved != 0
+  }
+
+  /// When this is closed nothing of its log is copied into the file.
+  func abandonLog() { maquette_sqlite_abandon_log(handle) }
+
   var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
 }
 

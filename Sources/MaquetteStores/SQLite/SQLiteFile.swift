@@ -14,15 +14,22 @@ enum SQLiteFile {
     case targetsInBlobs = 2
     /// `fields` may be a blob: the document is a prediction, and `maquette_predictions` says what its `x` means.
     case predictions = 3
+    /// Who writes leaves a line in `maquette_changes`, since somebody has watched: see ``SQLiteChanges``. Older versions
+    /// would write without, so that those who watch would miss it.
+    case changes = 4
+    /// `x` may be a blob of a byte for each number; `shape` is `{"dtype":"u8","shape":[…]}` then.
+    case bytes = 5
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.predictions.rawValue
+  static let version = Layout.bytes.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
-    if layout == .predictions {
+    if layout.rawValue >= Layout.changes.rawValue { try connection.execute(SQLiteChanges.schema) }
+    // A greater number says that this is there.
+    if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(
         "CREATE TABLE IF NOT EXISTS maquette_predictions(service TEXT PRIMARY KEY NOT NULL, run TEXT NOT NULL)"
       )
@@ -56,6 +63,7 @@ enum SQLiteFile {
       // A damaged file is told apart from a full disk: it will not get better.
       throw error.code == .badFormat ? notAStore(path, error.message) : error
     }
+    try check(connection, options.check)
     try connection.execute("PRAGMA synchronous = \(options.isSynchronousFull ? "FULL" : "NORMAL")")
     // The pages are copied into the file after the caller has its answer; see SQLiteBackend.
     try connection.execute("PRAGMA wal_autocheckpoint = 0")
@@ -67,6 +75,25 @@ enum SQLiteFile {
     try connection.execute("PRAGMA cache_size = -4096")
     connection.finalizeStatements()
     return connection
+  }
+
+  /// - Throws: ``MaquetteError/Code/badFormat`` with the first damage that was found.
+  private static func check(
+    _ connection: SQLiteConnection, _ check: SQLiteOptions.Check
+  ) throws(MaquetteError) {
+    let pragma: String
+    switch check {
+    case .none: return
+    case .quick: pragma = "PRAGMA quick_check(1)"
+    case .full: pragma = "PRAGMA integrity_check(1)"
+    }
+    let found = try connection.rows(pragma) { (row) throws(MaquetteError) in try row.text(0) ?? "" }
+    guard found == ["ok"] else {
+      throw MaquetteError(
+        .badFormat,
+        "'\(connection.path)' is damaged: \(found.first ?? "the check gave no result"). It was left as it is; restore a "
+          + "backup, or open it without the check to save what can be read", name: connection.path)
+    }
   }
 
   private static func create(_ connection: SQLiteConnection) throws(MaquetteError) {

@@ -6,10 +6,17 @@ import MaquetteSystem
 extension SQLiteSession {
   func insert(_ rows: BulkRows) throws(MaquetteError) {
     let statement = try connection.statement(
-      "INSERT INTO \(table.name)(id, datasetName, y, createdAt, updatedAt, x) VALUES(?1, ?2, ?3, ?4, ?4, ?5)")
+      "INSERT INTO \(table.name)(id, datasetName, y, createdAt, updatedAt, shape, x) VALUES(?1, ?2, ?3, ?4, ?4, ?6, ?5)"
+    )
     defer { statement.reset() }
     try statement.bind(2, .text(rows.dataset))
     try statement.bind(4, .integer(rows.date))
+    let layout = rows.layout
+    try statement.bind(
+      6,
+      .text(
+        orNull: Features.layoutText(layout.shape ?? [rows.features.columns], isBytes: layout.isBytes)))
+    if layout.isBytes { try SQLiteFile.require(.bytes, connection) }
     let insertion = Insertion(statement: statement, rows: rows)
     switch rows.targets {
     case .labels(let labels): try insertion.run(labels)
@@ -76,11 +83,18 @@ private struct Insertion {
       try id.withUnsafeMutableBufferPointer { (id) throws(MaquetteError) in
         guard let id = id.baseAddress else { return }
         let handle = statement.handle
+        let bytes = UnsafeMutablePointer<UInt8>.allocate(capacity: width)
+        defer { bytes.deallocate() }
         for row in 0..<rows.ids.count {
           id.withMemoryRebound(to: UInt8.self, capacity: DocumentID.digits) { rows.ids[row].write(to: $0) }
           sqlite3_bind_text(handle, 1, id, Int32(DocumentID.digits), nil)
           bindTarget(handle, row)
-          sqlite3_bind_blob64(handle, 5, numbers + row &* width, UInt64(width &* 4), nil)
+          if rows.layout.isBytes {
+            for column in 0..<width { bytes[column] = UInt8(numbers[row &* width &+ column]) }
+            sqlite3_bind_blob64(handle, 5, bytes, UInt64(width), nil)
+          } else {
+            sqlite3_bind_blob64(handle, 5, numbers + row &* width, UInt64(width &* 4), nil)
+          }
           _ = try statement.step()
           sqlite3_reset(handle)
         }

@@ -133,7 +133,7 @@ extension SQLiteSession {
       let collector = session.connection.collector
       collector.start(
         rows: rows, features: (features, width), targets: targets.map { ($0, targetWidth) },
-        labels: request.labels, keepsTruth: request.keepsTruth)
+        labels: request.labels, keepsTruth: request.keepsTruth, allowsBytes: try session.holdsBytes())
       defer { _ = collector.finish() }
       do throws(MaquetteError) {
         _ = try statement.step()
@@ -170,6 +170,11 @@ extension SQLiteSession {
         keepsIDs: false)
       try builder.add(record)
     }
+  }
+
+  /// Whether the file may hold rows of a byte for each number.
+  private func holdsBytes() throws(MaquetteError) -> Bool {
+    try connection.integer("PRAGMA user_version") ?? 0 >= SQLiteFile.Layout.bytes.rawValue
   }
 
   /// How many numbers the first of the instances asked for has to be learnt; 0 where there is no instance.

@@ -7,13 +7,14 @@ extension SQLiteSession {
   func insert(_ record: Record) throws(MaquetteError) {
     let record = record.flattened
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
+    if record.features?.isBytes == true { try SQLiteFile.require(.bytes, connection) }
     try connection.run(
       """
       INSERT INTO \(table.name)(id, datasetName, name, y, createdAt, updatedAt, shape, x, fields)
       VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
       """,
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
-      .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.shapeText),
+      .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.layoutText),
       features(record), fields(record))
     try note(1, in: record.dataset)
     if let dataset = record.dataset { widthChanged(dataset, to: record.features?.width) }
@@ -22,6 +23,7 @@ extension SQLiteSession {
   func update(_ record: Record) throws(MaquetteError) {
     let record = record.flattened
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
+    if record.features?.isBytes == true { try SQLiteFile.require(.bytes, connection) }
     let old = try self.record(record.id, [])
     try connection.run(
       """
@@ -29,7 +31,7 @@ extension SQLiteSession {
         x = ?8, fields = ?9 WHERE id = ?1
       """,
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
-      .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.shapeText),
+      .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.layoutText),
       features(record), fields(record))
     if !isSame(old?.dataset, record.dataset) {
       try note(-1, in: old?.dataset)
@@ -78,8 +80,7 @@ extension SQLiteSession {
   }
 
   private func features(_ record: Record) -> SQLiteValue {
-    guard let values = record.features?.values else { return .null }
-    return .bytes(values.withUnsafeBytes { Array($0) })
+    record.features.map { .bytes($0.bytes) } ?? .null
   }
 
   private func fields(_ record: Record) -> SQLiteValue {

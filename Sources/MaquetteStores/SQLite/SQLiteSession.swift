@@ -6,6 +6,8 @@ import MaquetteSystem
 final class SQLiteSession: Session {
   let connection: SQLiteConnection
   let table: SQLiteTable
+  /// The last line of the log that this transaction wrote; 0 where it wrote none.
+  var logged: Int64 = 0
 
   init(_ connection: SQLiteConnection, _ table: SQLiteTable) throws(MaquetteError) {
     self.connection = connection
@@ -23,9 +25,7 @@ final class SQLiteSession: Session {
 
   /// A file that was deleted or moved takes what is written to it along, and nothing fails: SQLite has it open.
   func requirePresence() throws(MaquetteError) {
-    var hasMoved: Int32 = 0
-    let code = sqlite3_file_control(connection.handle, "main", SQLITE_FCNTL_HAS_MOVED, &hasMoved)
-    guard code == SQLITE_OK, hasMoved != 0 else { return }
+    guard connection.hasMoved else { return }
     throw MaquetteError(
       .inputOutput,
       "the store's file '\(connection.path)' is gone: it was deleted or moved while it was in use",
@@ -70,14 +70,11 @@ final class SQLiteSession: Session {
       return record
     }
     if !row.isNull(8) {
-      let bytes = row.bytes(8)
-      guard bytes.count > 0, bytes.count % 4 == 0,
-        let shape = Features.shape(try row.text(7), count: bytes.count / 4)
-      else {
+      guard let features = Features(row.bytes(8), layout: try row.text(7)) else {
         throw MaquetteError(
           .badFormat, "the x of instance \(id.text) of '\(table.service)' is damaged", name: id.text)
       }
-      record.features = Features(shape: shape, values: Self.floats(row.bytes(8)))
+      record.features = features
     }
     if !row.isNull(9) {
       let fields: JSON? = try? JSON(parsing: Array(row.bytes(9)))
@@ -152,10 +149,10 @@ final class SQLiteSession: Session {
 
   func width(_ dataset: String, except id: DocumentID?) throws(MaquetteError) -> Int? {
     if id == nil, let width = table.tallies[ExactText(dataset)]?.width { return width }
-    let bytes = try connection.integer(
-      "SELECT length(x) FROM \(table.name) NOT INDEXED WHERE datasetName = ?1 AND x IS NOT NULL AND id <> ?2 LIMIT 1",
-      .text(dataset), .text(id?.text ?? ""))
-    let width = bytes.map { Int($0 / 4) }
+    let width = try connection.integer(
+      "SELECT CASE WHEN shape LIKE '{%' THEN length(x) ELSE length(x) / 4 END FROM \(table.name) NOT INDEXED WHERE datasetName = ?1 AND x IS NOT NULL AND id <> ?2 LIMIT 1",
+      .text(dataset), .text(id?.text ?? "")
+    ).map { Int($0) }
     if id == nil { table.tallies[ExactText(dataset), default: .init()].width = .some(width) }
     return width
   }

@@ -9,6 +9,8 @@ final class SQLiteTable {
   var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
+  /// Whether what is done is to be written down for others; right for as long.
+  var isLogged: Bool?
   /// Whether `y` has an index; right for as long.
   var hasLabelIndex: Bool?
 
@@ -45,6 +47,7 @@ final class SQLiteTable {
   func forget() {
     tallies = [:]
     predictionRun = nil
+    isLogged = nil
     hasLabelIndex = nil
     totals = [:]
   }

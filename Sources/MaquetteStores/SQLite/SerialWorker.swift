@@ -31,6 +31,9 @@ final class SerialWorker: Sendable {
     return next ?? nil
   }
 
+  /// Whether this is called on the thread itself.
+  var isCurrent: Bool { state.withLock { $0.thread == Thread.current } }
+
   /// Runs `body` on the thread and waits for its result.
   ///
   /// - Parameter afterwards: runs there too, but nobody waits for it.

@@ -43,12 +43,14 @@ final class TableCollector {
   ///   - targets: [rows, targets] where numbers are wanted; nil: labels, if `y` and `fields` are not NULL.
   ///   - labels: that are known already.
   ///   - keepsTruth: whether `y` is taken as it is, instead of as a label.
+  ///   - allowsBytes: whether rows may have a byte for each number.
   func start(
     rows: Int, features: (FloatBuffer, width: Int), targets: (FloatBuffer, width: Int)?,
     labels: LabelInterner,
-    keepsTruth: Bool
+    keepsTruth: Bool, allowsBytes: Bool
   ) {
     state.pointee = State(rows: rows, features: features, targets: targets, labels: labels)
+    state.pointee.allowsBytes = allowsBytes
     if keepsTruth {
       state.pointee.truth = TrueValuesBuilder()
       state.pointee.truth?.reserveCapacity(rows)
@@ -88,6 +90,7 @@ final class TableCollector {
     var row = 0
     var hasFailed = false
     var hasOverflown = false
+    var allowsBytes = false
 
     init() {}
 
@@ -112,15 +115,26 @@ final class TableCollector {
       if isIdentified { place = sqlite3_value_int64(values[5]) }
       guard !hasFailed, sqlite3_value_type(values[0]) == SQLITE_BLOB,
         let source = sqlite3_value_blob(values[0]), let target,
-        Int(sqlite3_value_bytes(values[0])) == rowBytes, !isIdentified || identify(values), learn(values)
+        isRow(Int(sqlite3_value_bytes(values[0]))), !isIdentified || identify(values), learn(values)
       else {
         hasFailed = true
         return false
       }
-      (target + row &* rowBytes).copyMemory(from: source, byteCount: rowBytes)
+      let place = target + row &* rowBytes
+      if Int(sqlite3_value_bytes(values[0])) == rowBytes {
+        place.copyMemory(from: source, byteCount: rowBytes)
+      } else {
+        let (numbers, bytes) = (
+          place.assumingMemoryBound(to: Float.self), source.assumingMemoryBound(to: UInt8.self)
+        )
+        for column in 0..<rowBytes / 4 { numbers[column] = Float(bytes[column]) }
+      }
       row &+= 1
       return true
     }
+
+    /// Whether so many bytes are a row: 4 for each number, or 1.
+    private func isRow(_ bytes: Int) -> Bool { bytes == rowBytes || allowsBytes && bytes &* 4 == rowBytes }
 
     private mutating func identify(_ values: UnsafeMutablePointer<OpaquePointer?>) -> Bool {
       guard let id = DocumentID(bytes(values[3])) else { return false }

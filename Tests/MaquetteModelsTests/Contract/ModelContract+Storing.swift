@@ -8,12 +8,20 @@ import Testing
 @testable import MaquetteModels
 
 extension `Every kind of model` {
-  @Test(arguments: Kinds.names, ["memory:", "sqlite:"])
+  private static let locations =
+    ["memory:", "sqlite:"] + (PostgreSQLTesting.location == nil ? [] : ["postgresql:"])
+
+  @Test(arguments: Kinds.names, locations)
   func `predicts the same to the last bit when it is loaded (Marcelle's fault 7)`(
     kind: String, location: String
   ) throws {
     let folder = TemporaryDirectory()
-    let place = location == "memory:" ? location : location + folder.path + "/store.db"
+    let place =
+      switch location {
+      case "memory:": location
+      case "postgresql:": PostgreSQLTesting.freshLocation()
+      default: location + folder.path + "/store.db"
+      }
     let store = try DataStore(place)
     let samples = try Kinds.samples(90)
     let model = try Kinds.trained(kind, on: samples)

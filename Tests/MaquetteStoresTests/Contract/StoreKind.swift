@@ -25,8 +25,28 @@ struct StoreKind: Sendable, CustomTestStringConvertible {
     return OpenStore(location, try DataStore(location), lasts: true, keeping: directory)
   }
 
+  static let postgreSQL = StoreKind(
+    name: "PostgreSQL",
+    open: {
+      let store = try DataStore(PostgreSQLTesting.freshLocation())
+      return OpenStore(store.location, store, lasts: true, keeping: Cleaner(store))
+    }, unavailable: { PostgreSQLTesting.location == nil ? PostgreSQLTesting.reason : nil })
+
+  /// On a server of the test's own; see ``FeathersServer``.
+  static let remote = StoreKind(
+    name: "remote",
+    open: {
+      let server = try FeathersServer()
+      let location = server.location + "?poll=10"
+      return OpenStore(location, try DataStore(location), lasts: true, keeping: server)
+    },
+    unavailable: {
+      let error = failure { _ = try DataStore("http://127.0.0.1:9/?timeout=1") }
+      return error?.code == .unsupported ? error?.message : nil
+    })
+
   /// All kinds, those too that this machine has none of.
-  static let everyKind = [memory, sqlite]
+  static let everyKind = [memory, sqlite, postgreSQL, remote]
 
   /// The kinds to test here.
   static let allCases = everyKind.filter { kind in

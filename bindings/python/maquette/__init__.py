@@ -16,7 +16,8 @@ does, and `model.predict` goes on answering. All of it may be used from any thre
 
 from . import metrics
 from ._batch import BatchPrediction, BatchStatus, BatchStream, Predictions
-from ._dataset import Dataset, Page, Selection
+from ._dataset import Dataset, Selection, View
+from ._documents import Documents, Items, Page
 from ._errors import (
     BadFormatError,
     BadHandleError,
@@ -60,6 +61,7 @@ from ._models import Model, kinds, schema
 from ._prediction import ClusterPrediction, Prediction, Predictor
 from ._scatter import Scatter
 from ._schema import Schema
+from ._service import Service
 from ._store import Store
 from ._streams import Queue, Stream, Subscription
 from ._training import TrainingStatus, TrainingStream
@@ -86,10 +88,12 @@ __all__ = [
     "ConfusionMatrix",
     "Dataset",
     "DivergedError",
+    "Documents",
     "ForkedError",
     "FullError",
     "InternalError",
     "InvalidArgumentError",
+    "Items",
     "KMeans",
     "KNNClassifier",
     "KNNRegressor",
@@ -119,6 +123,7 @@ __all__ = [
     "Schema",
     "Score",
     "Selection",
+    "Service",
     "Store",
     "StoreIOError",
     "Stream",
@@ -130,6 +135,7 @@ __all__ = [
     "UnknownKindError",
     "UnknownParameterError",
     "UnsupportedError",
+    "View",
     "WaitTimeoutError",
     "build_info",
     "kinds",

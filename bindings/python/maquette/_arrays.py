@@ -73,6 +73,16 @@ def rows_of_numbers(values: Any, what: str) -> Array:
     )
 
 
+def tensors_of_numbers(values: Any, what: str) -> tuple[Array, tuple[int, ...]]:
+    """A matrix of features, [rows, elements], and the shape that each row has."""
+    array = array_of_numbers(values, what)
+    if array.ndim <= 2:
+        array = rows_of_numbers(array, what)
+        return array, array.shape[1:]
+    shape = array.shape[1:]
+    return array.reshape(len(array), int(numpy.prod(shape))), shape
+
+
 def targets_of_numbers(values: Any, rows: int, what: str) -> Array:
     """The targets of a regression as a matrix: one number for each row, or a row of them."""
     array = array_of_numbers(values, what)

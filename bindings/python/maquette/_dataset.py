@@ -3,53 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from ctypes import byref, c_int64, c_void_p, sizeof
-from typing import Any
+from typing import Any, overload
 
 import numpy
 import numpy.typing
 
-from ._arrays import Features, Floats, Labels, LabelStrings, matrix_of, readable, rows_of_numbers, targets_of_numbers
+from ._arrays import (
+    Array,
+    Features,
+    Floats,
+    Labels,
+    LabelStrings,
+    matrix_of,
+    readable,
+    targets_of_numbers,
+    tensors_of_numbers,
+)
+from ._documents import (
+    Document,
+    Documents,
+    Page,
+    Query,
+    both,
+    fetch,
+    object_of,
+    one_or_many,
+    query_of,
+    target,
+)
 from ._errors import BadShapeError, MaquetteError
+from ._exchange import Exchange
 from ._handles import Owner
 from ._library import Matrix, library
 from ._store import Store
 from ._streams import Stream
 from ._text import owned_text, to_json, utf8
-from ._views import dataset_html, page_html
+from ._views import dataset_html
 
-Instance = dict[str, Any]
-
-#: Instances a page holds at the most.
-PAGE = 200
+Instance = Document
 
 #: Features of a dataset whose labels are still counted to be shown: what is read in a few milliseconds.
 MANY_VALUES = 2_000_000
 
 
-class Page(list[Instance]):
-    """A part of what `Dataset.find` found: a list of instances, with the `total` there are."""
-
-    def __init__(self, page: dict[str, Any]) -> None:
-        super().__init__(page["data"])
-        self.total: int = page["total"]
-        self.limit: int = page["limit"]
-        self.skip: int = page["skip"]
-
-    def __repr__(self) -> str:
-        return f"<Page: {self._state()}>"
-
-    def _repr_html_(self) -> str:
-        return page_html(self)
-
-    def _state(self) -> str:
-        if not self:
-            return f"none of {self.total} instances"
-        return f"instances {self.skip + 1} to {self.skip + len(self)} of {self.total}"
-
-
-class Dataset(Owner):
+class Dataset(Exchange):
     """Labelled instances in a store: documents with the features `x`, the label `y`, and whatever else you add.
 
     >>> digits = Dataset(store, "digits")
@@ -70,28 +69,97 @@ class Dataset(Owner):
     def append(self, X: Features, y: Labels | None = None) -> None:
         """Adds an instance for each row of `X`, all or none.
 
-        `X` has the shape (rows, features), any numbers; it is kept as 32-bit floats. `y` has a label for each row,
-        text or whole numbers (kept as text), None for a row without one.
+        `X` has the shape (rows, features), or (rows, …) for images and the like, any numbers. It is kept as 32-bit
+        floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept
+        as text), None for a row without one.
         """
-        array = readable(rows_of_numbers(X, "X"))
+        array, shape = tensors_of_numbers(X, "X")
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
-        self._call(library.maquette_dataset_append, matrix_of(array), labels and labels.address)
+        self._append(readable(array), shape, labels, None)
 
     def append_targets(self, X: Features, targets: Features) -> None:
         """Adds an instance for each row of `X` with the numbers to be predicted from it, all or none.
 
-        `targets` has the shape (rows,) or (rows, targets); it is kept as 32-bit floats.
+        `X` is as for `append`; `targets` has the shape (rows,) or (rows, targets), and is kept as 32-bit floats.
         """
-        array = readable(rows_of_numbers(X, "X"))
-        numbers = targets_of_numbers(targets, len(array), "targets")
-        self._call(library.maquette_dataset_append_targets, matrix_of(array), matrix_of(numbers))
+        array, shape = tensors_of_numbers(X, "X")
+        self._append(readable(array), shape, None, targets_of_numbers(targets, len(array), "targets"))
 
-    def create(self, instance: Mapping[str, Any]) -> Instance:
-        """Adds one instance, e.g. `{"x": [0.1, 0.2], "y": "left"}`; returns it as it is kept, with its id and dates."""
-        return self._document(library.maquette_dataset_create, to_json(_fields(instance), "instance"))
+    def _append(self, array: Array, shape: tuple[int, ...], labels: LabelStrings | None, targets: Array | None) -> None:
+        features = matrix_of(array)
+        address = labels and labels.address
+        if len(shape) == 1 and targets is None:
+            self._call(library.maquette_dataset_append, features, address)
+        elif len(shape) == 1 and targets is not None:
+            self._call(library.maquette_dataset_append_targets, features, matrix_of(targets))
+        else:
+            lengths = (c_int64 * len(shape))(*shape)
+            numbers = None if targets is None else byref(matrix_of(targets))
+            self._call(library.maquette_dataset_append_shaped, features, lengths, len(shape), address, numbers)
 
-    def remove(self, id: str) -> Instance:
-        """Removes one instance; returns it as it was."""
+    @overload
+    def create(self, instances: Mapping[str, Any]) -> Instance: ...
+    @overload
+    def create(self, instances: Iterable[Mapping[str, Any]]) -> list[Instance]: ...
+
+    def create(self, instances: Mapping[str, Any] | Iterable[Mapping[str, Any]]) -> Instance | list[Instance]:
+        """Adds an instance, e.g. `{"x": [0.1, 0.2], "y": "left"}`, or a list of them: all, or none.
+
+        Returns them as they are kept, with ids and dates. To add many rows of numbers, `append` is faster.
+        """
+        stored: Instance | list[Instance] = fetch(
+            self, library.maquette_dataset_create, one_or_many(instances, "instance")
+        )
+        return stored
+
+    def update(self, id: str, instance: Mapping[str, Any]) -> Instance:
+        """Puts an instance in the place of the one of that id; the id and `createdAt` stay. Returns what is kept."""
+        text = to_json(object_of(instance, "an instance"), "instance")
+        return self._document(library.maquette_dataset_update, utf8(id, "id"), text)
+
+    @overload
+    def patch(self, id: str, changes: Mapping[str, Any]) -> Instance: ...
+    @overload
+    def patch(
+        self, id: None, changes: Mapping[str, Any], query: Query | None = None, **fields: Any
+    ) -> list[Instance]: ...
+
+    def patch(
+        self, id: str | None, changes: Mapping[str, Any], query: Query | None = None, **fields: Any
+    ) -> Instance | list[Instance]:
+        """Changes fields of an instance; with the id None, of all that match. All of them, or none.
+
+        >>> digits.patch(instance["id"], {"y": "7"})
+        >>> digits.patch(None, {"y": "other"}, {"y": {"$in": ["1", "7"]}})
+
+        The fields given take the place of those of their names, whole; the others stay. Returns what is kept: an
+        instance, or a list for the id None. Raises `NotFoundError`, `BadShapeError`, `NotFiniteError`.
+        """
+        text = to_json(object_of(changes, "the changes"), "changes")
+        which = target(query, fields, id)
+        if id is None:
+            patched: list[Instance] = fetch(self, library.maquette_dataset_patch_matching, which, text)
+            return patched
+        if which is not None:
+            raise TypeError("an instance is named by its id, or by a query with the id None, not by both")
+        return self._document(library.maquette_dataset_patch, utf8(id, "id"), text)
+
+    @overload
+    def remove(self, id: str) -> Instance: ...
+    @overload
+    def remove(self, id: None, query: Query | None = None, **fields: Any) -> list[Instance]: ...
+
+    def remove(self, id: str | None, query: Query | None = None, **fields: Any) -> Instance | list[Instance]:
+        """Removes an instance; with the id None, all that match. Returns what was there: an instance, or a list.
+
+        Raises `NotFoundError`, a `LookupError`, where there is none of that id.
+        """
+        which = target(query, fields, id)
+        if id is None:
+            removed: list[Instance] = fetch(self, library.maquette_dataset_remove_matching, which)
+            return removed
+        if which is not None:
+            raise TypeError("an instance is named by its id, or by a query with the id None, not by both")
         return self._document(library.maquette_dataset_remove, utf8(id, "id"))
 
     def clear(self) -> None:
@@ -122,37 +190,46 @@ class Dataset(Owner):
         A page has 100 instances unless `limit` says otherwise, 200 at the most. `sort` is a field, with a minus for
         the greatest first, or `{"field": 1 or -1}`.
         """
-        complete: dict[str, Any] = {**(query or {}), **fields}
-        if isinstance(sort, str):
-            sort = {sort.removeprefix("-"): -1 if sort.startswith("-") else 1}
-        for name, value in (("$limit", limit), ("$skip", skip), ("$sort", sort), ("$select", select)):
-            if value is not None:
-                complete[name] = value
-        return Page(self._json(library.maquette_dataset_find, to_json(complete, "query")))
+        complete = query_of(query, fields, limit=limit, skip=skip, sort=sort, select=select)
+        return Page(fetch(self, library.maquette_dataset_find, to_json(complete, "query")))
 
-    def instances(self, query: Mapping[str, Any] | None = None, **fields: Any) -> Iterator[Instance]:
-        """All instances that match, however many, read page by page."""
-        skip = 0
-        while page := self.find(query, **fields, limit=PAGE, skip=skip):
-            yield from page
-            skip += len(page)
-            if skip >= page.total:
-                return
+    def instances(self, query: Query | None = None, **fields: Any) -> Iterator[Instance]:
+        """All instances that match, however many, read a block at a time."""
+        return iter(self.where(query, **fields))
 
-    def where(self, query: Mapping[str, Any] | None = None, **fields: Any) -> Selection:
+    def where(self, query: Query | None = None, **fields: Any) -> Selection:
         """The instances that match, to train on or to look at, read when they are needed.
 
         >>> model.train(digits.where({"y": {"$in": ["3", "8"]}}))
+        >>> list(digits.where(y="3").select("y").take(5))
         """
-        return Selection(self, {**(query or {}), **fields})
+        return Selection(self, query_of(query, fields))
+
+    def items(
+        self,
+        query: Query | None = None,
+        *,
+        sort: Mapping[str, int] | str | None = None,
+        select: list[str] | None = None,
+        **fields: Any,
+    ) -> Selection:
+        """All instances that match, however many: read when they are asked for, in bounded memory.
+
+        >>> for instance in digits.items(y="3").take(5): ...
+        """
+        return Selection(self, query_of(query, fields, sort=sort, select=select))
 
     def __iter__(self) -> Iterator[Instance]:
         return self.instances()
 
-    def count(self) -> int:
-        """How many instances there are."""
+    def count(self, query: Query | None = None, **fields: Any) -> int:
+        """How many instances there are; with a query, how many match it."""
         count = c_int64()
-        self._call(library.maquette_dataset_count, byref(count))
+        if query is None and not fields:
+            self._call(library.maquette_dataset_count, byref(count))
+        else:
+            text = to_json(query_of(query, fields), "query")
+            self._call(library.maquette_dataset_count_matching, text, byref(count))
         return count.value
 
     def __len__(self) -> int:
@@ -161,9 +238,10 @@ class Dataset(Owner):
     def __bool__(self) -> bool:
         return True  # an empty dataset is a dataset
 
-    def distinct(self, field: str) -> list[Any]:
-        """The different values of a field, the first seen first."""
-        values: list[Any] = self._json(library.maquette_dataset_distinct, utf8(field, "field"))
+    def distinct(self, field: str, query: Query | None = None, **fields: Any) -> list[Any]:
+        """The different values of a field in the instances that match, the first seen first."""
+        text = to_json(query_of(query, fields), "query")
+        values: list[Any] = fetch(self, library.maquette_dataset_distinct_matching, utf8(field, "field"), text)
         return values
 
     @property
@@ -215,6 +293,15 @@ class Dataset(Owner):
 
     # Watching
 
+    def sift(self, query: Query | None = None, **fields: Any) -> View:
+        """A live view of the instances that match, with a count and changes of its own.
+
+        >>> left = gestures.sift(y="left")
+        >>> left.counts.subscribe(print)
+        >>> model.train(left)
+        """
+        return View(self, query_of(query, fields))
+
     @property
     def counts(self) -> Stream[int]:
         """The stream of the number of instances."""
@@ -262,30 +349,69 @@ class Dataset(Owner):
         return dict(zip(labels, counts, strict=True))
 
     def _document(self, function: Any, *arguments: Any) -> Instance:
-        document: Instance = self._json(function, *arguments)
+        document: Instance = fetch(self, function, *arguments)
         return document
 
-    def _json(self, function: Any, *arguments: Any) -> Any:
-        pointer = c_void_p()
-        self._call(function, *arguments, byref(pointer))
-        return json.loads(owned_text(pointer))
 
-
-class Selection:
+class Selection(Documents):
     """The instances of a dataset that match a query: see `Dataset.where`."""
 
-    def __init__(self, dataset: Dataset, query: Mapping[str, Any]) -> None:
+    def __init__(self, dataset: Dataset, query: Query) -> None:
+        super().__init__(dataset, library.maquette_dataset_items, query)
         self.dataset = dataset
-        self.query = dict(query)
 
-    def __iter__(self) -> Iterator[Instance]:
-        return self.dataset.instances(self.query)
+    def _narrowed(self, query: Query) -> Selection:
+        return Selection(self.dataset, query)
+
+    def where(self, query: Query | None = None, **fields: Any) -> Selection:
+        """Those of them that match this, too."""
+        return self._narrowed(both(self.query, query_of(query, fields)))
 
     def __repr__(self) -> str:
         return f"<Selection of {self.dataset.name}: {json.dumps(self.query, ensure_ascii=False, default=repr)}>"
 
 
-def _fields(instance: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(instance, Mapping):
-        raise TypeError(f"an instance must be a dictionary, not {type(instance).__name__}")
-    return dict(instance)
+class View(Owner, Selection):
+    """A live view of the instances of a dataset that match a query: see `Dataset.sift`.
+
+    It can be read and trained on as any selection, and watched as a dataset is: an instance that is changed so that it
+    matches is `created`, one that does not any more is `removed`.
+    """
+
+    def __init__(self, dataset: Dataset, query: Query) -> None:
+        Selection.__init__(self, dataset, query)
+        handle = c_void_p()
+        dataset._call(library.maquette_dataset_sift, to_json(self.query, "query"), byref(handle))
+        self._own(handle, library.maquette_view_destroy)
+
+    def count(self) -> int:
+        """How many instances match."""
+        count = c_int64()
+        self._call(library.maquette_view_count, byref(count))
+        return count.value
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __bool__(self) -> bool:
+        return True
+
+    @property
+    def counts(self) -> Stream[int]:
+        """The stream of the number of instances."""
+        return Stream(self, self._stream_handle(library.maquette_view_counts), "counts", is_small=True)
+
+    @property
+    def changes(self) -> Stream[list[dict[str, Any]]]:
+        """The stream of changes: lists of `{"level": "instance", "type": "created", "data": …}`; holds no value."""
+        return Stream(self, self._stream_handle(library.maquette_view_changes), "changes")
+
+    def __repr__(self) -> str:
+        query = json.dumps(self.query, ensure_ascii=False, default=repr)
+        if self.closed:
+            return f"<View of {self.dataset.name} (closed): {query}>"
+        count = self.count()
+        return f"<View of {self.dataset.name}: {count} instance{'' if count == 1 else 's'} with {query}>"
+
+    def _title(self) -> str:
+        return f"View of {self.dataset.name}"

@@ -79,7 +79,7 @@ def close_everything() -> None:
     """At exit: no callback may run once the interpreter is gone, and a store's file is to be closed well.
 
     Trainings and batch predictions are cancelled; subscriptions end, which waits for callbacks that are running; then
-    the runs are waited for, what histories record is written, and what is open is closed.
+    the runs are waited for, synced models are saved, what histories record is written, and what is open is closed.
     """
     from . import _callbacks
     from ._batch import BatchPrediction
@@ -98,6 +98,8 @@ def close_everything() -> None:
         library.maquette_model_wait(model._handle, 10_000, None)
     for batch in batches:
         library.maquette_batch_prediction_wait(batch._handle, 10_000, None)
+    for model in models:
+        library.maquette_model_unsync(model._handle, 10_000, None)
     for owner in owners:
         if isinstance(owner, TrainingHistory):
             owner.close()

@@ -39,6 +39,17 @@ class LabelMemory:
                 self._beginning -= 1
                 self._changes += 1
 
+    def unsettle(self) -> None:
+        """From now on anything may change them at any time."""
+        with self._lock:
+            self._beginning += 1
+
+    def settle(self) -> None:
+        """Ends what `unsettle` began."""
+        with self._lock:
+            self._beginning -= 1
+            self._changes += 1
+
     def consistent(self, model: Model, X: Any) -> tuple[Array, list[str]]:
         """Confidences, and the labels their columns stand for."""
         while True:

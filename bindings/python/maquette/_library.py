@@ -136,6 +136,18 @@ class RegressionScores(Structure):
     )
 
 
+class ArrowStream(Structure):
+    """`struct ArrowArrayStream`: record batches on their way; the functions as addresses."""
+
+    _fields_ = (
+        ("get_schema", c_void_p),
+        ("get_next", c_void_p),
+        ("get_last_error", c_void_p),
+        ("release", c_void_p),
+        ("private_data", c_void_p),
+    )
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Functions
 # ---------------------------------------------------------------------------------------------------------------------
@@ -168,6 +180,7 @@ batch_status = POINTER(RawBatchStatus)
 regression_scores = POINTER(RegressionScores)
 characters_out = c_void_p  # char *, the address of memory to fill
 double_out = POINTER(c_double)
+arrow_stream = POINTER(ArrowStream)
 
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     # Status and errors
@@ -195,24 +208,66 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_subscription_destroy": (None, [handle]),
     # Stores
     "maquette_store_open": (status, [text, handle_out, error_out]),
+    "maquette_store_backup": (status, [handle, text, error_out]),
     "maquette_store_destroy": (None, [handle]),
+    "maquette_store_services": (status, [handle, text_out, error_out]),
+    # Services
+    "maquette_service_open": (status, [handle, text, handle_out, error_out]),
+    "maquette_service_destroy": (None, [handle]),
+    "maquette_service_find": (status, [handle, text, text_out, error_out]),
+    "maquette_service_get": (status, [handle, text, text_out, error_out]),
+    "maquette_service_create": (status, [handle, text, text_out, error_out]),
+    "maquette_service_update": (status, [handle, text, text, text, text_out, error_out]),
+    "maquette_service_patch": (status, [handle, text, text, text, text_out, error_out]),
+    "maquette_service_remove": (status, [handle, text, text, text_out, error_out]),
+    "maquette_service_count": (status, [handle, text, int64_out, error_out]),
+    "maquette_service_distinct": (status, [handle, text, text, text_out, error_out]),
+    "maquette_service_items": (status, [handle, text, handle_out, error_out]),
+    "maquette_service_events": (handle, [handle]),
+    "maquette_cursor_next": (status, [handle, text_out, error_out]),
+    "maquette_cursor_destroy": (None, [handle]),
     # Datasets
     "maquette_dataset_open": (status, [handle, text, handle_out, error_out]),
     "maquette_dataset_destroy": (None, [handle]),
     "maquette_dataset_append": (status, [handle, matrix, texts, error_out]),
     "maquette_dataset_append_targets": (status, [handle, matrix, matrix, error_out]),
+    "maquette_dataset_append_shaped": (status, [handle, matrix, ids, c_int32, texts, matrix, error_out]),
     "maquette_dataset_create": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_get": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_update": (status, [handle, text, text, text_out, error_out]),
+    "maquette_dataset_patch": (status, [handle, text, text, text_out, error_out]),
+    "maquette_dataset_patch_matching": (status, [handle, text, text, text_out, error_out]),
     "maquette_dataset_remove": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_remove_matching": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_find": (status, [handle, text, text_out, error_out]),
     "maquette_dataset_count": (status, [handle, int64_out, error_out]),
+    "maquette_dataset_count_matching": (status, [handle, text, int64_out, error_out]),
+    "maquette_dataset_items": (status, [handle, text, handle_out, error_out]),
     "maquette_dataset_clear": (status, [handle, error_out]),
     "maquette_dataset_distinct": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_distinct_matching": (status, [handle, text, text, text_out, error_out]),
     "maquette_dataset_shape": (status, [handle, int64_out, int64_out, error_out]),
     "maquette_dataset_read": (status, [handle, matrix, codes_out, text_out, error_out]),
     "maquette_dataset_targets": (status, [handle, matrix, error_out]),
     "maquette_dataset_counts": (handle, [handle]),
     "maquette_dataset_changes": (handle, [handle]),
+    "maquette_dataset_sift": (status, [handle, text, handle_out, error_out]),
+    "maquette_view_destroy": (None, [handle]),
+    "maquette_view_count": (status, [handle, int64_out, error_out]),
+    "maquette_view_find": (status, [handle, text, text_out, error_out]),
+    "maquette_view_items": (status, [handle, text, handle_out, error_out]),
+    "maquette_view_counts": (handle, [handle]),
+    "maquette_view_changes": (handle, [handle]),
+    "maquette_dataset_download": (status, [handle, text, text, int64_out, error_out]),
+    "maquette_dataset_download_text": (status, [handle, text, text_out, error_out]),
+    "maquette_dataset_upload": (status, [handle, text, int64_out, error_out]),
+    "maquette_dataset_upload_text": (status, [handle, text, c_size_t, int64_out, error_out]),
+    "maquette_dataset_split": (status, [handle, text, handle, handle, error_out]),
+    "maquette_dataset_import_csv": (status, [handle, text, text, int64_out, error_out]),
+    "maquette_dataset_export_csv": (status, [handle, text, text, int64_out, error_out]),
+    # Arrow
+    "maquette_dataset_export_arrow": (status, [handle, arrow_stream, error_out]),
+    "maquette_dataset_import_arrow": (status, [handle, arrow_stream, text, int64_out, error_out]),
     # Models
     "maquette_model_kinds": (status, [text_out, error_out]),
     "maquette_model_schema": (status, [text, text_out, error_out]),
@@ -245,7 +300,15 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_label": (status, [handle, c_int64, text_out, error_out]),
     "maquette_model_labels": (status, [handle, text_out, error_out]),
     "maquette_model_save": (status, [handle, handle, text, text, text, text_out, error_out]),
+    "maquette_model_save_version": (status, [handle, handle, text, text, c_int64, text_out, error_out]),
     "maquette_model_load": (status, [handle, handle, text, text_out, error_out]),
+    "maquette_store_models": (status, [handle, text, text, text_out, error_out]),
+    "maquette_store_remove_models": (status, [handle, text, text, text_out, error_out]),
+    # Synchronization
+    "maquette_model_sync": (status, [handle, handle, text, text, error_out]),
+    "maquette_model_unsync": (status, [handle, c_int64, error_out]),
+    "maquette_model_sync_flush": (status, [handle, c_int64, error_out]),
+    "maquette_model_sync_status": (handle, [handle]),
     # Batch prediction
     "maquette_batch_prediction_open": (status, [handle, text, handle_out, error_out]),
     "maquette_batch_prediction_destroy": (None, [handle]),

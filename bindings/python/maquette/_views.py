@@ -21,12 +21,14 @@ from ._text import snake_case
 
 if TYPE_CHECKING:
     from ._batch import BatchPrediction, Predictions
-    from ._dataset import Dataset, Page
+    from ._dataset import Dataset
+    from ._documents import Page
     from ._history import Comparison, Run, TrainingHistory
     from ._metrics import ConfusionMatrix
     from ._models import Model
     from ._prediction import ClusterPrediction, Prediction
     from ._schema import Schema
+    from ._service import Service
     from ._training import TrainingStatus, TrainingStream
 
 Viewed = TypeVar("Viewed")
@@ -48,6 +50,8 @@ MANY_ROWS = 100_000
 #: Fields of an instance that are shown elsewhere, or not at all.
 USUAL_FIELDS = {"id", "x", "y", "thumbnail", "createdAt", "updatedAt", "datasetName"}
 MORE_FIELDS = 4
+#: Fields of a document that are shown.
+DOCUMENT_FIELDS = 6
 
 
 def view(function: Callable[[Viewed], str]) -> Callable[[Viewed], str]:
@@ -269,8 +273,20 @@ def dataset_html(dataset: Dataset) -> str:
 
 
 @view
+def service_html(service: Service) -> str:
+    if service.closed:
+        return box(service._title(), "closed")
+    first = service.find(limit=DATASET_ROWS)
+    parts: list[str] = [documents(first)] if first else []
+    if first.total > len(first):
+        parts.append(faint(f"and {first.total - len(first)} documents more"))
+    return box(service._title(), service._state(first.total), *parts)
+
+
+@view
 def page_html(page: Page) -> str:
-    parts: list[str] = [instances(page[:PAGE_ROWS])] if page else []
+    shown = documents if page._noun == "documents" else instances
+    parts: list[str] = [shown(page[:PAGE_ROWS])] if page else []
     if len(page) > PAGE_ROWS:
         parts.append(faint(f"and {len(page) - PAGE_ROWS} more on this page"))
     return box("Page", page._state(), *parts)
@@ -292,6 +308,21 @@ def instances(found: Sequence[Mapping[str, Any]]) -> Markup:
             )
         )
     return table(("x", "y", *(shortened(name, 20) for name in names), "id"), rows)
+
+
+def documents(found: Sequence[Mapping[str, Any]]) -> Markup:
+    """Documents as a table: their first fields, and when each was changed."""
+    own = [name for document in found for name in document if name not in ("id", "createdAt", "updatedAt")]
+    names = list(dict.fromkeys(own))[:DOCUMENT_FIELDS]
+    rows = [
+        (
+            *(_value(document.get(name)) for name in names),
+            faint(str(document.get("updatedAt", ""))),
+            faint(str(document.get("id", ""))),
+        )
+        for document in found
+    ]
+    return table((*(shortened(name, 20) for name in names), "updated", "id"), rows)
 
 
 def _value(value: Any) -> str:

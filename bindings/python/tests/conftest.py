@@ -129,9 +129,14 @@ def run(code: str, *arguments: Any, timeout: float = 60) -> subprocess.Completed
     )
 
 
-def start(code: str, *arguments: Any) -> subprocess.Popen[str]:
+def start(code: str, *arguments: Any, **options: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        command(code, *arguments), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(code, *arguments),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
     )
 
 

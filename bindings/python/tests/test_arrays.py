@@ -92,7 +92,6 @@ def test_lists_read_only_arrays_and_other_buffers_are_taken(points: maquette.Dat
     ("values", "hint"),
     [
         (numpy.zeros(5), "for one row of 5 features pass X[None, :]"),
-        (numpy.zeros((2, 3, 3)), "X.reshape(len(X), -1)"),
         (numpy.float32(1), "shape (rows, features)"),
         ([[1, 2], [3]], "rows of equal length"),
     ],
@@ -102,6 +101,11 @@ def test_another_number_of_dimensions_is_refused_with_a_hint(points: maquette.Da
         points.append(values)
     assert hint in str(caught.value)
     assert len(points) == 0
+
+
+def test_a_model_learns_rows_and_says_how_to_make_them() -> None:
+    with pytest.raises(maquette.BadShapeError, match=r"X\.reshape\(len\(X\), -1\)"):
+        maquette.KNNClassifier().fit(numpy.zeros((2, 3, 3)), ["a", "b"])
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import maquette
 from maquette import _library
 from maquette._arrays import matrix_of
+from maquette._documents import Cursor
 from maquette._library import FUNCTIONS, Event, Matrix, RawTrainingStatus, library
 
 BAD_HANDLE, INVALID_ARGUMENT, BAD_SHAPE, NOT_FINITE, BAD_UTF8, BAD_JSON = range(1, 7)
@@ -33,6 +34,9 @@ def handles(blobs):
             model.training.queue() as events,
             store.batch_prediction("points") as batch,
             maquette.ConfusionMatrix.of(batch.predict(model, dataset).wait()) as confusion,
+            store.service("notes") as service,
+            Cursor(service, library.maquette_service_items, {}) as cursor,
+            dataset.sift(y="red") as view,
         ):
             predictions = c_void_p()
             assert library.maquette_batch_prediction_results(batch._handle, byref(predictions), None) == 0
@@ -47,6 +51,9 @@ def handles(blobs):
                 "subscription": events._handle.value,
                 "history": history._handle.value,
                 "tracking": tracking._handle.value,
+                "service": service._handle.value,
+                "cursor": cursor._handle.value,
+                "view": view._handle.value,
             }
 
 
@@ -56,6 +63,7 @@ def outputs() -> dict[object, object]:
         _library.status: 0,
         ctypes.c_int32: 1,
         ctypes.c_int64: 0,
+        ctypes.c_size_t: 2,
         _library.text: b"{}",
         _library.matrix: Matrix(sizeof(Matrix)),
         _library.event: Event(sizeof(Event)),
@@ -74,7 +82,12 @@ def outputs() -> dict[object, object]:
 
 def subject(name: str) -> str:
     """The kind of handle a function takes first."""
-    if name in ("maquette_dataset_open", "maquette_batch_prediction_open", "maquette_history_open"):
+    if name in (
+        "maquette_dataset_open",
+        "maquette_service_open",
+        "maquette_batch_prediction_open",
+        "maquette_history_open",
+    ):
         return "store"
     if name.startswith("maquette_batch_prediction") or name == "maquette_confusion_open":
         return "batch_prediction"
@@ -92,6 +105,9 @@ HANDLES = (
     "confusion",
     "history",
     "tracking",
+    "service",
+    "cursor",
+    "view",
 )
 
 #: Functions whose first parameter is a handle, without those of errors.
@@ -174,12 +190,14 @@ def test_handles_destroyed_twice_or_of_another_kind(handles) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, (result, _) in FUNCTIONS.items() if result is c_int32])
-def test_null_for_everything_and_in_each_place(name: str, handles) -> None:
+def test_null_for_everything_and_in_each_place(name: str, handles, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)  # what is harmless as a text is a path to some
     _, arguments = FUNCTIONS[name]
     function = getattr(library, name)
     nothing = {
         ctypes.c_int32: 0,
         ctypes.c_int64: 0,
+        ctypes.c_size_t: 0,
         _library.status: 0,
         **{
             kind: function_

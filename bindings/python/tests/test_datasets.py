@@ -236,7 +236,7 @@ def test_a_store_or_dataset_says_what_it_is(tmp_path: Path, blobs) -> None:
     [
         ("", maquette.MaquetteError),
         ("nonsense", maquette.MaquetteError),
-        ("postgres://localhost", maquette.UnsupportedError),
+        ("postgres:localhost", maquette.UnsupportedError),
         ("sqlite:/nowhere/at/all/store.db", maquette.StoreIOError),
         ("sqlite:/proc/store.db", maquette.StoreIOError),
         ("sqlite:/", maquette.MaquetteError),
@@ -271,3 +271,25 @@ def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
 def test_an_empty_name_is_refused(store: maquette.Store) -> None:
     with pytest.raises(maquette.InvalidArgumentError):
         store.dataset("")
+
+
+def test_images_are_appended_with_their_shape_and_take_a_byte_for_each_number(tmp_path: Path) -> None:
+    generator = numpy.random.default_rng(1)
+    images = generator.integers(0, 256, (400, 8, 8, 3), numpy.uint8)
+    sizes = {}
+    for name, given in (("bytes", images), ("floats", images.astype(numpy.float32))):
+        path = tmp_path / f"{name}.db"
+        with maquette.Store(path) as store, store.dataset("images") as dataset:
+            dataset.append(given, [n % 2 for n in range(400)])
+            dataset.append_targets(given[:10], numpy.ones((10, 2)))
+            assert dataset.shape == (410, 192)
+            assert numpy.array_equal(dataset.to_arrays()[0][:400], images.reshape(400, -1))
+            assert dataset.find(limit=1)[0]["x"] == images[0].tolist()
+            assert dataset.find(limit=1, skip=405)[0]["y"] == [1, 1]
+            # Seen from the end, or turned around: the strides are as good as any.
+            dataset.append(given[::-1, :, ::-1])
+            assert dataset.find(limit=1, skip=410)[0]["x"] == images[-1][:, ::-1].tolist()
+            with pytest.raises(maquette.BadShapeError):
+                dataset.append(given[:, :4])
+        sizes[name] = path.stat().st_size
+    assert sizes["bytes"] < 0.6 * sizes["floats"]

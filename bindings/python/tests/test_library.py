@@ -28,6 +28,9 @@ HANDLES = [
     "confusion",
     "history",
     "tracking",
+    "service",
+    "cursor",
+    "view",
 ]
 
 #: C's types, without const, and the table's.
@@ -36,6 +39,8 @@ TYPES = {
     "maquette_status": _library.status,
     "int32_t": ctypes.c_int32,
     "int64_t": ctypes.c_int64,
+    "size_t": ctypes.c_size_t,
+    "structArrowArrayStream*": _library.arrow_stream,
     "char*": (_library.text, _library.characters_out),
     "double*": _library.double_out,
     "maquette_batch_options*": _library.batch_options,
