@@ -5,8 +5,8 @@ extension Service {
   /// nothing happens.
   ///
   /// An index is kept in the store, and with every document that is written: adding 100,000 instances at once takes
-  /// about a quarter longer with one on `y`. It pays where queries about a label, or about dates, come again and again.
-  /// Answers are the same with and without. A store in memory takes note of nothing.
+  /// about one and a half times as long with one on `y`. It pays where queries about a label, or about dates, come
+  /// again and again. Answers are the same with and without. A store in memory takes note of nothing.
   ///
   /// - Parameter field: `y`, `createdAt`, `updatedAt` or `datasetName`; `id` and `name` have theirs from the start.
   /// - Throws: ``MaquetteError/Code/unsupported`` for another member, and what writing meets.
