@@ -235,7 +235,9 @@ TEST(json, "Text that is not JSON, or JSON of another form, is BAD_JSON and says
   char *text = NULL;
   for (size_t i = 0; i < COUNT(bad); i++) {
     FAILS(MAQUETTE_E_BAD_JSON, "parameters", maquette_model_create("mlp-classifier", bad[i], &no_model, &error));
-    FAILS(MAQUETTE_E_BAD_JSON, "instance", maquette_dataset_create(dataset, bad[i], &text, &error));
+    /* An empty array is no instances, which can be created. */
+    if (strcmp(bad[i], "[]"))
+      FAILS(MAQUETTE_E_BAD_JSON, "instance", maquette_dataset_create(dataset, bad[i], &text, &error));
     FAILS(MAQUETTE_E_BAD_JSON, "query", maquette_dataset_find(dataset, bad[i], &text, &error));
     FAILS(MAQUETTE_E_BAD_JSON, "metadata", maquette_model_save(model, store, "m", bad[i], NULL, &text, &error));
     maquette_event event = {.struct_size = sizeof event, .json = bad[i]};

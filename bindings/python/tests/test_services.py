@@ -212,7 +212,7 @@ def test_a_datasets_instances_are_changed_one_and_many(dataset: maquette.Dataset
     assert [i["y"] for i in dataset.patch(None, {"y": "z"}, y="b")] == ["z", "z"]
     assert dataset.count(y="z") == dataset.count({"y": "z"}) == 2
     assert dataset.count() == 4
-    assert dataset.distinct("y") == ["a", "z"]
+    assert dataset.distinct("y") == ["z", "a"]
     assert [instance["x"] for instance in dataset.items(y="z").map(dict)] == [[1, 2], [3, 4]]
     assert len(dataset.remove(None, y="z")) == 2
     assert dataset.remove(made[2]["id"])["y"] == "a"
