@@ -188,7 +188,8 @@ struct PostgreSQLFaultTests {
   )
   func silent() throws {
     let server = PostgreSQLServer()
-    let service = try DataStore(server.location + "?statement_timeout=1000&connect_timeout=2").service("notes")
+    let options = "?statement_timeout=1000&connect_timeout=2"
+    let service = try DataStore(server.location + options).service("notes")
     _ = try service.create(["n": 1])
     server.pause()
     #expect(failure { _ = try service.create(["n": 2]) }?.code == .timeout)
