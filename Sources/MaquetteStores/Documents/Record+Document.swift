@@ -29,15 +29,16 @@ extension Record {
   mutating func set(_ members: JSONObject) throws(MaquetteError) {
     for (member, value) in members.members {
       try Record.check(value, member, depth: 1)
-      var rest: JSON?
+      // What is no column's. (A bare nil would be JSON's null here.)
+      var rest: JSON? = Optional.none
       switch (member, value) {
       case ("id", _), ("createdAt", _), ("updatedAt", _): continue
       case ("datasetName", _):
         dataset = value.string
-        rest = dataset == nil ? value : nil
+        if dataset == nil { rest = value }
       case ("name", _):
         name = value.string
-        rest = name == nil ? value : nil
+        if name == nil { rest = value }
       case ("y", .string(let text)): label = .text(text)
       case ("y", .number(let number)): label = .number(number)
       case ("y", _):
