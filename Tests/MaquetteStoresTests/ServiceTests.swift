@@ -247,7 +247,9 @@ import Testing
       "runs (2)", " ",
     ]
     for name in names { _ = try test.store.service(name).create(["of": .string(name)]) }
-    #expect(try test.store.services() == names)
+    // A server has some of its own.
+    let listed = try test.store.services().filter { names.contains($0) }
+    #expect(listed == names)
     for name in names {
       #expect(try test.store.service(name).find().values("of") == [JSON.string(name).description])
     }

@@ -43,12 +43,12 @@ final class RemoteBackend: Backend {
   func serviceNames() throws(MaquetteError) -> [String] {
     let told = (try client.services() ?? []).filter { $0 != RemoteFiles.service }
     let opened = services.withLock { $0.map(\.name) }.filter { $0 != RemoteFiles.service }
-    return told + opened.filter { !told.contains($0) }
+    return told + opened.filter { name in !told.contains { isSame($0, name) } }
   }
 
   /// A server makes services as they are asked for, and lists those it was asked for since it was started.
   func hasService(_ name: String) throws(MaquetteError) -> Bool {
-    if try serviceNames().contains(name) { return true }
+    if try serviceNames().contains(where: { isSame($0, name) }) { return true }
     var query = QueryString()
     query.add("$limit", "0")
     do throws(MaquetteError) {
@@ -62,7 +62,7 @@ final class RemoteBackend: Backend {
 
   func service(_ name: String) -> RemoteService {
     services.withLock { services in
-      if let known = services.first(where: { $0.name == name }) { return known.service }
+      if let known = services.first(where: { isSame($0.name, name) }) { return known.service }
       let service = RemoteService(name)
       services.append((name, service))
       return service

@@ -36,7 +36,10 @@ struct StoreKind: Sendable, CustomTestStringConvertible {
   static let remote = StoreKind(
     name: "remote",
     open: {
-      let server = try FeathersServer()
+      var settings = FeathersServer.Settings()
+      settings.largestBody = 1 << 30
+      settings.ownServices = []
+      let server = try FeathersServer(settings)
       let location = server.location + "?poll=10"
       return OpenStore(location, try DataStore(location), lasts: true, keeping: server)
     },

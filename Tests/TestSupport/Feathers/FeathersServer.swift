@@ -18,12 +18,14 @@ package final class FeathersServer: Sendable {
     package var isMarcelle = true
     /// Whether many documents can be changed and removed at once.
     package var isMulti = true
+    /// The services it has before it is asked for any.
+    package var ownServices = ["tfjs-models", "onnx-models", "assets"]
     package init() {}
   }
 
   private struct State {
-    var services: [String: [JSONObject]] = [:]
-    var names = ["tfjs-models", "onnx-models", "assets"]
+    var services: [[UInt8]: [JSONObject]] = [:]
+    var names: [String] = []
     var files: [String: [UInt8]] = [:]
     var lastID = 0
     var lines: [String] = []
@@ -42,6 +44,7 @@ package final class FeathersServer: Sendable {
     let shared = Shared()
     self.settings = settings
     state = shared
+    shared.value.withLock { $0.names = settings.ownServices }
     server = try HTTPServer(port: port) { request in
       let interception = shared.value.withLock { state in
         state.lines.append(request.line)
@@ -63,11 +66,11 @@ package final class FeathersServer: Sendable {
 
   /// What a service holds, as it is stored.
   package func documents(_ service: String) -> [JSONObject] {
-    state.value.withLock { $0.services[service] ?? [] }
+    state.value.withLock { $0.services[exact(service)] ?? [] }
   }
   package func setDocuments(_ service: String, _ documents: [JSONObject]) {
     state.value.withLock { state in
-      state.services[service] = documents
+      state.services[exact(service)] = documents
       // None of their ids is given once more.
       state.lastID += documents.count
       if !state.names.contains(service) { state.names.append(service) }
@@ -144,7 +147,7 @@ package final class FeathersServer: Sendable {
         }
         return .answer(status: 200, body: Array(JSON.array(places).description.utf8))
       case ("GET", 3, "tfjs-models", let name?):
-        let document = state.services["tfjs-models"]?.first { $0["_id"]?.string == request.path[1] }
+        let document = state.services[exact("tfjs-models")]?.first { $0["_id"]?.string == request.path[1] }
         for entry in document?["files"]?.array ?? [] where entry.array?.first?.string == name {
           if let place = entry.array?.last?.string, let bytes = state.files[place] {
             return .answer(status: 200, body: bytes, contentType: "application/octet-stream")
@@ -170,14 +173,14 @@ package final class FeathersServer: Sendable {
       guard let name = request.path.first, request.path.count <= 2 else {
         throw Failure(status: 404, name: "NotFound", message: "Page not found")
       }
-      if !state.names.contains(name) { state.names.append(name) }
+      if !state.names.contains(where: { exact($0) == exact(name) }) { state.names.append(name) }
       let id = request.path.count == 2 ? request.path[1] : nil
       let query: FeathersQuery
       do throws(FeathersQuery.Refusal) { query = try FeathersQuery(request.query) } catch {
         throw Failure(status: 400, name: "BadRequest", message: "Invalid query parameter \(error.parameter)")
       }
-      var documents = state.services[name] ?? []
-      defer { state.services[name] = documents }
+      var documents = state.services[exact(name)] ?? []
+      defer { state.services[exact(name)] = documents }
       func place(_ id: String) throws(Failure) -> Int {
         guard let place = documents.firstIndex(where: { $0["_id"]?.string == id && query.matches($0) }) else {
           throw .notFound(id)
@@ -267,6 +270,9 @@ package final class FeathersServer: Sendable {
     }
   }
 }
+
+/// A text as a key that no other bytes are equal to.
+private func exact(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// The files of a multipart form.
 private enum FormReader {
