@@ -127,7 +127,9 @@ import Testing
     let error = failure { _ = try DataStore(location + "?check=" + check) }
     #expect(error?.code == .badFormat)
     #expect(error?.message.contains("damaged") == true)
-    #expect(failure { _ = try DataStore(location + "?check=none-of-these") }?.code == .invalidArgument)
+    for bad in ["none-of-these", "7", ""] {
+      #expect(failure { _ = try DataStore(location + "?check=" + bad) }?.code == .invalidArgument)
+    }
     _ = try DataStore(location)
   }
 }

@@ -52,7 +52,7 @@ struct SQLiteOptions: Equatable, Sendable {
   /// How thoroughly the file is looked through when it is opened.
   var check = Check.none
 
-  enum Check: String { case none, quick, full }
+  enum Check { case none, quick, full }
 
   /// What every service that is opened has indices for.
   var indices: [IndexedField] = []
@@ -62,14 +62,11 @@ struct SQLiteOptions: Equatable, Sendable {
     switch (parts.first, parts.last) {
     case ("synchronous", "full"): isSynchronousFull = true
     case ("synchronous", "normal"): isSynchronousFull = false
+    case ("check", "quick"): check = .quick
+    case ("check", "full"): check = .full
     case ("index", let fields?) where parts.count == 2:
       for field in fields.split(separator: ",") { indices.append(try IndexedField(String(field))) }
-    case ("check", let value?):
-      guard let check = Check(rawValue: value) else { fallthrough }
-      self.check = check
-    case ("timeout", let value?):
-      guard let milliseconds = Int32(value), milliseconds >= 0 else { fallthrough }
-      timeout = milliseconds
+    case ("timeout", let value?) where (Int32(value) ?? -1) >= 0: timeout = Int32(value) ?? timeout
     default:
       throw MaquetteError(
         .invalidArgument,

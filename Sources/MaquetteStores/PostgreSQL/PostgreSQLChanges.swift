@@ -21,7 +21,7 @@ final class PostgreSQLChanges: Sendable {
     var last: Int64?
   }
 
-  private let watches = Mutex<[String: Watch]>([:])
+  private let watches = Mutex<[ExactText: Watch]>([:])
 
   var isEmpty: Bool { watches.withLock { $0.isEmpty } }
   var receivers: [ChangeReceiver] { watches.withLock { $0.values.map(\.receiver) } }
@@ -34,12 +34,12 @@ final class PostgreSQLChanges: Sendable {
     _ connection: PostgreSQLConnection
   ) throws(MaquetteError) {
     // Known before anything can fail, so that later looks try again what fails now.
-    watches.withLock { $0[service] = Watch(receiver: receiver) }
+    watches.withLock { $0[ExactText(service)] = Watch(receiver: receiver) }
     let last = try Self.begin(service, services, connection)
-    watches.withLock { $0[service]?.last = last }
+    watches.withLock { $0[ExactText(service)]?.last = last }
   }
 
-  func unwatch(_ service: String) { watches.withLock { $0[service] = nil } }
+  func unwatch(_ service: String) { watches.withLock { $0[ExactText(service)] = nil } }
 
   /// Has everybody write down from now on what they do, and gives the number of the last change before that.
   private static func begin(
@@ -65,10 +65,11 @@ final class PostgreSQLChanges: Sendable {
 
   /// Tells what came since the last look, outside of a transaction.
   func look(_ services: PostgreSQLServices, _ connection: PostgreSQLConnection) throws(MaquetteError) {
-    for (service, watch) in watches.withLock({ $0 }) {
+    for (key, watch) in watches.withLock({ $0 }) {
+      let service = key.text
       if watch.last == nil {
         let last = try Self.begin(service, services, connection)
-        watches.withLock { $0[service]?.last = last }
+        watches.withLock { $0[ExactText(service)]?.last = last }
         watch.receiver.receive([
           ForeignChange(entry: ChangeEntry(kind: .reloaded), transaction: UInt64(clamping: last))
         ])
@@ -87,7 +88,7 @@ final class PostgreSQLChanges: Sendable {
   /// Tells what came since the last look, inside of a transaction, before what the transaction itself does.
   func tell(_ session: PostgreSQLSession) throws(MaquetteError) {
     let service = session.table.service
-    guard let watch = watches.withLock({ $0[service] }), let last = watch.last, last != session.change else {
+    guard let watch = watches.withLock({ $0[ExactText(service)] }), let last = watch.last, last != session.change else {
       return
     }
     let changes: [ForeignChange]
@@ -100,15 +101,15 @@ final class PostgreSQLChanges: Sendable {
       changes = try Self.lines(session, after: last)
     }
     // From here on nothing fails: what is told once is not told again.
-    watches.withLock { $0[service]?.last = session.change }
+    watches.withLock { $0[ExactText(service)]?.last = session.change }
     if !changes.isEmpty { watch.receiver.receive(changes) }
   }
 
   /// What this store did itself is not told: called when its transaction is committed.
   func skip(_ session: PostgreSQLSession) {
     watches.withLock { watches in
-      if watches[session.table.service]?.last == session.change {
-        watches[session.table.service]?.last = session.nextChange
+      if watches[ExactText(session.table.service)]?.last == session.change {
+        watches[ExactText(session.table.service)]?.last = session.nextChange
       }
     }
   }

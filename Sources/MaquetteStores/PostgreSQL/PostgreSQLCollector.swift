@@ -22,7 +22,7 @@ struct PostgreSQLCollector {
 
   /// The columns that ``add(_:_:)`` reads.
   static func columns(_ target: TargetKind) -> String {
-    "place, id, \"updatedAt\", x, "
+    "place, id, \"updatedAt\", x, shape, "
       + (target == .none
         ? "NULL::text, NULL::float8, NULL::bytea, NULL::text" : "y, \"yNumber\", \"yNumbers\", fields")
   }
@@ -32,10 +32,11 @@ struct PostgreSQLCollector {
     static let id = 1
     static let updatedAt = 2
     static let x = 3
-    static let y = 4
-    static let yNumber = 5
-    static let yNumbers = 6
-    static let fields = 7
+    static let shape = 4
+    static let y = 5
+    static let yNumber = 6
+    static let yNumbers = 7
+    static let fields = 8
   }
 
   /// - Parameters:
@@ -67,7 +68,9 @@ struct PostgreSQLCollector {
   /// Adds a row; false where it can't be used.
   mutating func add(_ result: PostgreSQLResult, _ row: Int) throws(MaquetteError) -> Bool {
     let x = result.bytes(row, Column.x)
-    guard x.count == width &* 4, width > 0, let source = x.baseAddress, !isFull,
+    // Of numbers that are kept as bytes the form is an object.
+    let isBytes = result.bytes(row, Column.shape).first == UInt8(ascii: "{")
+    guard x.count == width &* (isBytes ? 1 : 4), width > 0, let source = x.baseAddress, !isFull,
       let id = DocumentID(bytes: result.bytes(row, Column.id))
     else { return false }
     if let targets {
@@ -77,8 +80,12 @@ struct PostgreSQLCollector {
     } else {
       codes.append(try code(result, row))
     }
-    (UnsafeMutableRawPointer(features.pointer) + count &* width &* 4).copyMemory(
-      from: source, byteCount: x.count)
+    let target = features.pointer + count &* width
+    if isBytes {
+      for column in 0..<width { target[column] = Float(x[column]) }
+    } else {
+      UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: x.count)
+    }
     ids.append(id)
     dates.append(try result.integer(row, Column.updatedAt))
     position = try result.integer(row, Column.place)

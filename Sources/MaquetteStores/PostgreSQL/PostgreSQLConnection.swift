@@ -9,7 +9,7 @@ final class PostgreSQLConnection {
   let handle: OpaquePointer
   let options: PostgreSQLOptions
   /// The names of statements by their text.
-  private var statements: [String: String] = [:]
+  private var statements: [ExactText: String] = [:]
   /// Whether it can't be used any more.
   private(set) var isBroken = false
   /// Of the last statement that failed; empty where the connection did.
@@ -104,7 +104,7 @@ final class PostgreSQLConnection {
   private static let mostStatements = 256
 
   private func prepared(_ sql: String, _ values: [PostgreSQLValue]) throws(MaquetteError) -> String {
-    if let name = statements[sql] { return name }
+    if let name = statements[ExactText(sql)] { return name }
     if statements.count == Self.mostStatements {
       try execute("DEALLOCATE ALL")
       statements = [:]
@@ -116,7 +116,7 @@ final class PostgreSQLConnection {
       }
     }
     try finish("use")
-    statements[sql] = name
+    statements[ExactText(sql)] = name
     return name
   }
 

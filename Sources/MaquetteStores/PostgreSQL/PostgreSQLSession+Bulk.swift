@@ -7,24 +7,32 @@ extension PostgreSQLSession {
     let dataset = Array(PostgreSQLText.encoded(rows.dataset).utf8)
     let labels = encodedLabels(rows.targets)
     let width = rows.features.columns
+    let layout = rows.layout
+    let form = Features.layoutText(layout.shape ?? [width], isBytes: layout.isBytes).map { Array($0.utf8) }
     let first = nextPlace
     let sql = """
-      COPY \(table.name)(place, id, "datasetName", y, "yNumber", "yNumbers", "createdAt", "updatedAt", x)
+      COPY \(table.name)(
+        place, id, "datasetName", y, "yNumber", "yNumbers", "createdAt", "updatedAt", shape, x)
       FROM STDIN (FORMAT binary)
       """
     let connection = connection
     try rows.features.withUnsafeBufferPointer { (numbers) throws(MaquetteError) in
       let numbers = UnsafeRawBufferPointer(numbers)
       try PostgreSQLRows.copy(connection, sql, rows: rows.ids.count) { row, block in
-        block.appendRow(columns: 9)
+        block.appendRow(columns: 10)
         block.append(column: first + Int64(row))
         block.append(column: rows.ids[row])
         block.append(column: dataset)
         Self.append(rows.targets, labels, row, &block)
         block.append(column: rows.date)
         block.append(column: rows.date)
-        block.append(
-          column: UnsafeRawBufferPointer(rebasing: numbers[row &* width &* 4..<(row &+ 1) &* width &* 4]))
+        if let form { block.append(column: form) } else { block.appendNull() }
+        let row = UnsafeRawBufferPointer(rebasing: numbers[row &* width &* 4..<(row &+ 1) &* width &* 4])
+        if layout.isBytes {
+          block.append(column: row.bindMemory(to: Float.self).map { UInt8($0) })
+        } else {
+          block.append(column: row)
+        }
       }
     }
     nextPlace += Int64(rows.ids.count)

@@ -44,8 +44,8 @@ extension PostgreSQLSession {
     case .numbers(let label): numbers = label
     }
     values += [.text(text), .number(number), .bytes(numbers.map { $0.withUnsafeBytes { Array($0) } })]
-    values += [.integer(record.createdAt), .integer(record.updatedAt), .text(record.features?.shapeText)]
-    values.append(.bytes(record.features.map { $0.values.withUnsafeBytes { Array($0) } }))
+    values += [.integer(record.createdAt), .integer(record.updatedAt), .text(record.features?.layoutText)]
+    values.append(.bytes(record.features?.bytes))
     values.append(.text(record.fields.isEmpty ? nil : JSON.object(record.fields).description))
     return values
   }

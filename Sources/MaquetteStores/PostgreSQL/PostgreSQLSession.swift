@@ -118,10 +118,10 @@ final class PostgreSQLSession: Session {
     }
     if !result.isNull(row, Column.x) {
       let bytes = result.bytes(row, Column.x)
-      guard bytes.count > 0, bytes.count % 4 == 0,
-        let shape = Features.shape(try result.text(row, Column.shape), count: bytes.count / 4)
-      else { throw damaged("the x of instance \(id.text)", id) }
-      record.features = Features(shape: shape, values: SQLiteSession.floats(bytes))
+      guard let features = Features(bytes, layout: try result.text(row, Column.shape)) else {
+        throw damaged("the x of instance \(id.text)", id)
+      }
+      record.features = features
     }
     if !result.isNull(row, Column.fields) {
       let fields: JSON? = try? JSON(parsing: Array(result.bytes(row, Column.fields)))
@@ -186,10 +186,15 @@ final class PostgreSQLSession: Session {
     if id == nil, let width = memory.tallies[ExactText(dataset)]?.width { return width }
     let found = try connection.run(
       """
-      SELECT octet_length(x)::bigint FROM \(table.name)
+      SELECT octet_length(x)::bigint, shape FROM \(table.name)
       WHERE "datasetName" = $1 AND x IS NOT NULL AND id <> $2 LIMIT 1
       """, .text(dataset), .bytes(id?.bytes ?? []))
-    let width = found.rows > 0 ? Int(try found.integer(0, 0) / 4) : nil
+    var width: Int?
+    if found.rows > 0 {
+      // Of numbers that are kept as bytes the form is an object.
+      let isBytes = try found.text(0, 1)?.utf8.first == UInt8(ascii: "{")
+      width = Int(try found.integer(0, 0)) / (isBytes ? 1 : 4)
+    }
     if id == nil { memory.tallies[ExactText(dataset), default: .init()].width = .some(width) }
     return width
   }

@@ -18,22 +18,36 @@ struct ServerFilter {
   /// - Parameter dataset: nil: of the whole service.
   init(_ condition: Condition = .all([]), in dataset: String?) {
     if let dataset {
-      if Self.isPlain(dataset) { texts.append(("datasetName", [dataset])) } else { isWhole = false }
+      if Self.isPlain(dataset), fits([dataset]) { texts.append(("datasetName", [dataset])) } else { isWhole = false }
     }
     add(condition)
   }
+
+  /// Texts of more bytes are not asked for: servers refuse long addresses, and percent signs make them three times as long.
+  private static let longest = 2_000
+  private var length = 0
 
   private mutating func add(_ condition: Condition) {
     switch condition {
     case .all(let conditions): for condition in conditions { add(condition) }
     case .field(let path, let test):
-      if let values = Self.texts(test), Self.isField(path.text), values.allSatisfy({ Self.isPlain($0) }) {
+      if let values = Self.texts(test), Self.isField(path.text), values.allSatisfy({ Self.isPlain($0) }),
+        fits(values)
+      {
         texts.append((path.text, values))
       } else {
         isWhole = false
       }
     case .any, .not: isWhole = false
     }
+  }
+
+  /// Whether there is room for more texts; they take it.
+  private mutating func fits(_ values: [String]) -> Bool {
+    let more = values.reduce(0) { $0 + $1.utf8.count }
+    guard more <= Self.longest - length else { return false }
+    length += more
+    return true
   }
 
   /// The texts of which a field must have one; nil where it may be otherwise.

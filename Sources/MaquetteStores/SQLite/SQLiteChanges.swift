@@ -19,7 +19,7 @@ final class SQLiteChanges {
     """
 
   /// Those who are told, by the names of their services.
-  private(set) var receivers: [String: ChangeReceiver] = [:]
+  private(set) var receivers: [ExactText: ChangeReceiver] = [:]
   /// The last line that was told, or that is our own.
   private var last: Int64 = 0
   /// Moves when somebody else has written: the number at the last look.
@@ -62,7 +62,7 @@ final class SQLiteChanges {
   ) throws(MaquetteError) {
     if isEmpty {
       // Known before anything can fail, so that later looks try again what fails now.
-      receivers[service] = receiver
+      receivers[ExactText(service)] = receiver
       mustReload = true
       try prepare(content)
       try content.transaction("BEGIN") { (connection) throws(MaquetteError) in
@@ -72,12 +72,12 @@ final class SQLiteChanges {
       mustReload = false
     } else {
       // What came before it wanted to know is for the others.
-      defer { receivers[service] = receiver }
+      defer { receivers[ExactText(service)] = receiver }
       try look(content)
     }
   }
 
-  func unwatch(_ service: String) { receivers[service] = nil }
+  func unwatch(_ service: String) { receivers[ExactText(service)] = nil }
 
   private func prepare(_ content: SQLiteContent) throws(MaquetteError) {
     let layout = try content.pragma("user_version") ?? 0
@@ -114,7 +114,7 @@ final class SQLiteChanges {
     let oldest = try connection.integer("SELECT min(sequence) FROM maquette_changes") ?? 0
     var changes: [(service: String, change: ForeignChange)] = []
     if mustReload || newest < last || oldest > last + 1 {
-      changes = receivers.keys.map { ($0, ForeignChange(entry: ChangeEntry(kind: .reloaded))) }
+      changes = receivers.keys.map { ($0.text, ForeignChange(entry: ChangeEntry(kind: .reloaded))) }
     } else if newest > last {
       changes = try lines(connection)
     }
@@ -123,7 +123,7 @@ final class SQLiteChanges {
     version = now
     last = newest
     mustReload = false
-    for (service, group) in Dictionary(grouping: changes, by: \.service) {
+    for (service, group) in Dictionary(grouping: changes, by: { ExactText($0.service) }) {
       receivers[service]?.receive(group.map(\.change))
     }
     return !changes.isEmpty
@@ -139,7 +139,7 @@ final class SQLiteChanges {
       """, .integer(last)
     ) { (row) throws(MaquetteError) -> (service: String, change: ForeignChange)? in
       let service = try row.text(0) ?? ""
-      guard receivers[service] != nil else { return nil }
+      guard receivers[ExactText(service)] != nil else { return nil }
       let (dataset, oldDataset) = (try row.text(4), try row.text(5))
       // A newer Maquette may know more kinds, and other forms of ids.
       guard let kind = ServiceEvent.Kind(rawValue: try row.text(1) ?? ""),
@@ -159,12 +159,12 @@ final class SQLiteChanges {
     _ changes: inout [(service: String, change: ForeignChange)], _ content: SQLiteContent
   ) throws(MaquetteError) {
     let connection = try content.connected()
-    var counts: [String: [String: Int]] = [:]
+    var counts: [ExactText: [String: Int]] = [:]
     for (service, change) in changes {
       for case let dataset? in [change.entry.dataset, change.entry.oldDataset]
-      where counts[service]?[dataset] == nil {
+      where counts[ExactText(service)]?[dataset] == nil {
         let table = try content.table(service)
-        counts[service, default: [:]][dataset] = try SQLiteSession(connection, table).count(dataset)
+        counts[ExactText(service), default: [:]][dataset] = try SQLiteSession(connection, table).count(dataset)
       }
     }
     for place in changes.indices {
@@ -174,7 +174,7 @@ final class SQLiteChanges {
       changes[place].change.transaction = table.version.own
       let entry = changes[place].change.entry
       for case let dataset? in [entry.dataset, entry.oldDataset] {
-        changes[place].change.counts[dataset] = counts[service]?[dataset]
+        changes[place].change.counts[dataset] = counts[ExactText(service)]?[dataset]
       }
     }
   }

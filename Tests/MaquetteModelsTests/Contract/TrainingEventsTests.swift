@@ -22,7 +22,7 @@ import Testing
   }
 
   private static let network =
-    #""epochs":20,"batchSize":8,"validationSplit":0.2,"learningRate":0.001,"seed":0,"optimizer":"adam","momentum":0.9,"activation":"relu","l2":0,"dropout":0,"patience":0,"standardize":false"#
+    #""epochs":20,"batchSize":8,"validationSplit":0.2,"learningRate":0.001,"seed":0,"optimizer":"adam","momentum":0.9,"activation":"relu","initializer":"glorot-normal","l2":0,"dropout":0,"patience":0,"standardize":false"#
 
   private static let table: [String: Entry] = [
     "mlp-classifier": Entry(
