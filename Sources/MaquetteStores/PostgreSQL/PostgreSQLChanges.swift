@@ -88,7 +88,9 @@ final class PostgreSQLChanges: Sendable {
   /// Tells what came since the last look, inside of a transaction, before what the transaction itself does.
   func tell(_ session: PostgreSQLSession) throws(MaquetteError) {
     let service = session.table.service
-    guard let watch = watches.withLock({ $0[ExactText(service)] }), let last = watch.last, last != session.change else {
+    guard let watch = watches.withLock({ $0[ExactText(service)] }), let last = watch.last,
+      last != session.change
+    else {
       return
     }
     let changes: [ForeignChange]

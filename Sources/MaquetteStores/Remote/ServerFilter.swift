@@ -18,7 +18,11 @@ struct ServerFilter {
   /// - Parameter dataset: nil: of the whole service.
   init(_ condition: Condition = .all([]), in dataset: String?) {
     if let dataset {
-      if Self.isPlain(dataset), fits([dataset]) { texts.append(("datasetName", [dataset])) } else { isWhole = false }
+      if Self.isPlain(dataset), fits([dataset]) {
+        texts.append(("datasetName", [dataset]))
+      } else {
+        isWhole = false
+      }
     }
     add(condition)
   }

@@ -74,7 +74,8 @@ final class CurlConnection: @unchecked Sendable {  // used by one thread at a ti
     defer { isOpen = true }
     return HTTPResponse(
       status: status, contentType: exchange.contentType, retryAfter: exchange.retryAfter,
-      redirect: redirect.map { String(cString: $0) }, body: exchange.answer, isRepeated: isOpen && connects > 0)
+      redirect: redirect.map { String(cString: $0) }, body: exchange.answer,
+      isRepeated: isOpen && connects > 0)
   }
 
   private func failure(_ code: Int32, _ message: [CChar], _ exchange: Exchange) -> HTTPFailure {

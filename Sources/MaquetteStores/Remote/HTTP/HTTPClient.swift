@@ -108,7 +108,8 @@ final class HTTPClient: Sendable {
         name: server)
     case .tooLarge:
       MaquetteError(
-        .outOfMemory, "\(server) answers more than the \(HTTPRequest.usualLargestAnswer >> 20) MB that are taken at once",
+        .outOfMemory,
+        "\(server) answers more than the \(HTTPRequest.usualLargestAnswer >> 20) MB that are taken at once",
         name: server)
     case .untrusted:
       MaquetteError(.inputOutput, "\(server) can't be trusted: \(failure.message)", name: server)
