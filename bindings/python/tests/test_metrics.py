@@ -121,9 +121,10 @@ def test_a_matrix_keeps_up_with_a_batch_prediction(store, dataset, blobs, traine
 
     with store.batch_prediction("points") as batch, batch.confusion() as matrix:
         assert matrix.accuracy is None
-        matrix.accuracies.subscribe(look)
+        watching = matrix.accuracies.subscribe(look)
         batch.predict(trained, dataset).wait()
         assert told.wait(conftest.PATIENCE)
+        watching.unsubscribe()
         results = batch.results()
         assert matrix.total == 6000
         assert matrix.accuracy == metrics.accuracy(results.y_true, results.labels)

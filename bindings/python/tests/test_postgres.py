@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy
 import pytest
+from members import share, until
 
 import maquette
 
@@ -38,6 +39,17 @@ def test_a_model_learns_from_a_dataset_there_and_is_kept_there(location: str) ->
         model = maquette.KNNClassifier()
         model.load(store, "mine")
         assert model.predict(rows[0]).label == "far"
+
+
+def test_three_processes_share_a_model_and_write_it_once_for_each_training(location: str) -> None:
+    writes: list[str] = []
+    with maquette.Store(location) as store, store.service("knn-classifier-models") as models:
+        models.events.subscribe(lambda events: writes.extend(event["type"] for event in events))
+        share(location, "knn-classifier", 6)
+        # What they have written is told in its order: this comes behind it.
+        models.create({"name": "the end"})
+        assert until(lambda: len(writes) > 6)
+        assert writes == ["created"] + 5 * ["updated"] + ["created"]
 
 
 def test_nobody_there_is_an_error_that_keeps_the_password(location: str) -> None:
