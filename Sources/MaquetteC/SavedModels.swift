@@ -7,6 +7,37 @@ import MaquetteModels
 import MaquetteStores
 import MaquetteSystem
 
+@implementation @_cdecl("maquette_model_save")
+public func maquette_model_save(
+  _ model: OpaquePointer?, _ store: OpaquePointer?, _ name: UnsafePointer<CChar>?,
+  _ metadata: UnsafePointer<CChar>?, _ id: UnsafePointer<CChar>?,
+  _ saved_id: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let store = try stores[store].store
+    let saved = try model.save(
+      in: store, name: try string(name, "name"), metadata: try object(metadata, "metadata"),
+      id: id == nil ? nil : try string(id, "id"))
+    if let saved_id { saved_id.pointee = try owned(saved) }
+  }
+}
+
+@implementation @_cdecl("maquette_model_load")
+public func maquette_model_load(
+  _ model: OpaquePointer?, _ store: OpaquePointer?, _ id_or_name: UnsafePointer<CChar>?,
+  _ stored: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    let store = try stores[store].store
+    let loaded = try model.load(from: store, try string(id_or_name, "id_or_name"))
+    if let stored { stored.pointee = try owned(.object(loaded.document)) }
+  }
+}
+
 @implementation @_cdecl("maquette_model_save_version")
 public func maquette_model_save_version(
   _ model: OpaquePointer?, _ store: OpaquePointer?, _ name: UnsafePointer<CChar>?,
