@@ -35,9 +35,15 @@ struct ServerFilter {
     switch condition {
     case .all(let conditions): for condition in conditions { add(condition) }
     case .field(let path, let test):
-      if let values = Self.texts(test), Self.isField(path.text), values.allSatisfy({ Self.isPlain($0) }),
-        fits(values)
-      {
+      guard let values = Self.texts(test), Self.isField(path.text), values.allSatisfy({ Self.isPlain($0) })
+      else {
+        isWhole = false
+        return
+      }
+      if let known = texts.first(where: { $0.field == path.text }) {
+        // Named twice, a server would read a list of both.
+        if known.values.map(ExactText.init) != values.map(ExactText.init) { isWhole = false }
+      } else if fits(values) {
         texts.append((path.text, values))
       } else {
         isWhole = false

@@ -119,6 +119,20 @@ import Testing
     #expect(remote.server.requests.count == 1)
   }
 
+  @Test("a field that is asked for twice is sent once, and a text that is too long for an address not at all")
+  func filters() throws {
+    let server = try FeathersServer()
+    let store = try DataStore(server.location)
+    let dataset = try Dataset("a", in: store)
+    let long = String(repeating: "long ", count: 2000)
+    for y in ["b", "c", long] { _ = try dataset.create(["x": [1], "y": .string(y)]) }
+    #expect(try dataset.find(Query(["datasetName": "a"])).total == 3)
+    #expect(try dataset.find(Query(["datasetName": "other"])).total == 0)
+    #expect(try dataset.count(Query(["y": "b", "$and": [["y": "b"]]])) == 1)
+    #expect(try dataset.count(Query(["y": "b", "$and": [["y": "c"]]])) == 0)
+    #expect(try dataset.count(Query(["y": .string(long)])) == 1)
+  }
+
   @Test("documents that go while a pass goes on make it miss none of the others")
   func shiftingPages() throws {
     let remote = try RemoteStore()
