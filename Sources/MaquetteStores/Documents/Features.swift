@@ -66,11 +66,8 @@ struct Features: Sendable, Equatable {
 }
 
 extension Features {
-  /// The shape as a store keeps it beside the numbers: nil for a flat row, whose length says it all.
-  var shapeText: String? { shape.count == 1 ? nil : JSON.array(shape.map { JSON($0) }).description }
-
-  /// Reads what ``shapeText`` gave; nil unless it fits `count` numbers.
-  static func shape(_ text: String?, count: Int) -> [Int]? {
+  /// Reads a shape as ``layoutText`` gives it for floats; nil unless it fits `count` numbers.
+  private static func shape(_ text: String?, count: Int) -> [Int]? {
     guard let text else { return [count] }
     return shape((try? JSON(parsing: text))?.array, count: count)
   }

@@ -66,7 +66,7 @@ final class PostgreSQLConnection {
       // On the plans of small statements compilation is wasted time.
       "SET jit = off",
       // Rows are read in pages, in the order of an index. A server that has not counted them yet expects so few that it
-      // would rather gather and sort all that are left, for each page anew (1.4 s for 100,000 rows instead of 0.2).
+      // would rather gather and sort all that are left, for each page anew: 280 ms a page of 100,000 rows instead of 4 to 12.
       "SET enable_sort = off",
       "SET enable_bitmapscan = off",
     ]
