@@ -31,7 +31,7 @@ extension Service {
           .conflict, "there is a document with the id '\(given.id.text)' already", name: given.id.text)
       }
       var greatest = 0
-      try session.scan(nil, [], label: nil, skip: 0) { record in
+      try session.scan(nil, [], skip: 0) { record in
         greatest = max(greatest, Self.number(record.name, after: base) ?? 0)
         return true
       }

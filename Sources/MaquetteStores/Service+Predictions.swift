@@ -45,7 +45,7 @@ extension Service {
       }
       var done: Set<PredictedInstance> = []
       var wrong: [Int64] = []
-      try session.scan(nil, .fields, label: nil, skip: 0) { record in
+      try session.scan(nil, .fields, skip: 0) { record in
         if let instance = record.prediction?.instance, instances.values.contains(instance),
           done.insert(instance).inserted
         {
@@ -108,7 +108,7 @@ extension Service {
       let transaction = session.version.own
       var form = try session.predictionRun()?.form
       if form == nil {
-        try session.scan(nil, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
+        try session.scan(nil, .all, skip: 0) { (record) throws(MaquetteError) in
           guard PredictionForm.learn(record.document, &form) else {
             throw MaquetteError(
               .badFormat, "the document \(record.id.text) of '\(self.name)' is no prediction like the others",

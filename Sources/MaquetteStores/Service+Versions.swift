@@ -84,7 +84,7 @@ extension Service {
     of name: String?, _ parts: RecordParts, _ session: any Session
   ) throws(MaquetteError) -> [Record] {
     var versions: [Record] = []
-    try session.scan(nil, parts, label: nil, skip: 0) { record in
+    try session.scan(nil, parts, skip: 0) { record in
       if name == nil || record.name == name { versions.append(record) }
       return true
     }

@@ -156,7 +156,7 @@ struct Writing {
   private func staying(_ dataset: String, except changed: Set<DocumentID>) throws(MaquetteError) -> Int? {
     if changed.count <= 1 { return try session.width(dataset, except: changed.first) }
     var width: Int?
-    try session.scan(dataset, .features, label: nil, skip: 0) { record in
+    try session.scan(dataset, .features, skip: 0) { record in
       if !changed.contains(record.id) { width = record.features?.width }
       return width == nil
     }

@@ -137,11 +137,10 @@ protocol Session: AnyObject {
   /// it returns false.
   ///
   /// - Parameters:
-  ///   - label: where given, records that have another label may be left out.
   ///   - position: where to begin: behind the record of that ``position(of:)``.
   ///   - skip: how many records to pass over.
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError)
   /// Calls `body` with the records of a dataset, or of the service for nil, in the order they were created, until it
@@ -233,11 +232,11 @@ extension Session {
 }
 
 extension Session {
-  /// As ``scan(_:_:label:behind:skip:_:)``, from the beginning.
+  /// As ``scan(_:_:behind:skip:_:)``, from the beginning.
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    try scan(dataset, parts, label: label, behind: .min, skip: skip, body)
+    try scan(dataset, parts, behind: .min, skip: skip, body)
   }
 }

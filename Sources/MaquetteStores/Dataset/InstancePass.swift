@@ -35,7 +35,7 @@ package final class InstancePass {
     let name = dataset.name
     return try dataset.service.read { (session) throws(MaquetteError) in
       var values: Set<PredictedInstance> = []
-      try session.scan(name, [], label: nil, skip: 0) { record in
+      try session.scan(name, [], skip: 0) { record in
         values.insert(PredictedInstance(id: record.id, updatedAt: record.updatedAt))
         return true
       }
@@ -88,7 +88,7 @@ package final class InstancePass {
     _ session: any Session, _ dataset: String, _ seen: [PredictedInstance], _ total: Int, _ startedAt: Int64
   ) throws(MaquetteError) {
     var place = 0
-    try session.scan(dataset, [], label: nil, skip: 0) { (record) throws(MaquetteError) in
+    try session.scan(dataset, [], skip: 0) { (record) throws(MaquetteError) in
       if place < seen.count {
         guard seen[place] == PredictedInstance(id: record.id, updatedAt: record.updatedAt) else {
           throw changed(dataset)

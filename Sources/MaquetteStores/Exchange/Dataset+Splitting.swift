@@ -96,7 +96,7 @@ extension Dataset {
     let (ids, keys) = try service.read { (session) throws(MaquetteError) -> ([DocumentID], [String?]) in
       var ids: [DocumentID] = []
       var keys: [String?] = []
-      try session.scan(name, path.map { RecordParts(toRead: $0.root) } ?? [], label: nil, skip: 0) { record in
+      try session.scan(name, path.map { RecordParts(toRead: $0.root) } ?? [], skip: 0) { record in
         ids.append(record.id)
         let value = path?.value(in: record)
         keys.append(value.flatMap { $0.isNull ? nil : $0.description })

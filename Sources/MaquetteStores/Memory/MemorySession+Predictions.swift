@@ -15,7 +15,7 @@ extension MemorySession {
 
   func predictions(_ form: PredictionForm) throws(MaquetteError) -> PredictionTable {
     var builder = PredictionBuilder(form, capacity: count(nil))
-    try scan(nil, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
+    try scan(nil, .all, skip: 0) { (record) throws(MaquetteError) in
       try builder.add(record)
       return true
     }

@@ -32,7 +32,7 @@ final class MemorySession: Session {
   }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var toSkip = skip
@@ -77,7 +77,7 @@ final class MemorySession: Session {
   func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable {
     var builder = TableBuilder(
       target, capacity: count(dataset), width: width(dataset, except: nil), keepsIDs: false)
-    try scan(dataset, .all, label: nil, skip: 0) { (record) throws(MaquetteError) in
+    try scan(dataset, .all, skip: 0) { (record) throws(MaquetteError) in
       try builder.add(record)
       return true
     }

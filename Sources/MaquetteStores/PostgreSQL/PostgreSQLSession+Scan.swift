@@ -59,13 +59,10 @@ extension PostgreSQLSession {
   }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    var filter: PostgreSQLFilter.Predicate?
-    if let label { filter = PostgreSQLFilter(.field(FieldPath("y"), .equals(Operand(label.json)))).possibly }
-    let rows = Rows(
-      columns: columns(parts), dataset: dataset, filter: filter, position: position, skip: skip)
+    let rows = Rows(columns: columns(parts), dataset: dataset, position: position, skip: skip)
     try each(rows) { (result, row) throws(MaquetteError) in try body(try record(result, row)) }
   }
 }

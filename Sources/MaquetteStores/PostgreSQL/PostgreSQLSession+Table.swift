@@ -69,7 +69,7 @@ extension PostgreSQLSession {
   /// How many numbers the first of the instances asked for has to be learnt; 0 where there is no instance.
   private func targetWidth(_ request: BlockRequest) throws(MaquetteError) -> Int {
     var first: Record?
-    try scan(request.dataset, [.label, .fields], label: nil, behind: request.position, skip: 0) { record in
+    try scan(request.dataset, [.label, .fields], behind: request.position, skip: 0) { record in
       first = record
       return false
     }

@@ -6,7 +6,7 @@ extension Session {
     _ dataset: String?, _ parts: RecordParts, matching condition: Condition, behind position: Int64,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
-    try scan(dataset, parts, label: nil, behind: position, skip: 0, body)
+    try scan(dataset, parts, behind: position, skip: 0, body)
   }
 
   func count(of condition: Condition, in dataset: String?) throws(MaquetteError) -> Int {
@@ -36,7 +36,7 @@ extension Session {
     let limit = query.pageLimit
     var records: [Record] = []
     if limit > 0 {
-      try scan(dataset, query.selectedParts, label: nil, skip: max(0, query.skip)) { record in
+      try scan(dataset, query.selectedParts, skip: max(0, query.skip)) { record in
         records.append(record)
         return records.count < limit
       }

@@ -54,7 +54,7 @@ extension RemoteSession {
   }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var toSkip = skip

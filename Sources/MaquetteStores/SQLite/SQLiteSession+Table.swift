@@ -28,7 +28,7 @@ extension SQLiteSession {
     if !isAlone { try statement.bind(1, .text(dataset)) }
     return try collection.run(statement) { (row) throws(MaquetteError) in
       var record: Record?
-      try scan(dataset, target.parts, label: nil, skip: row) { found in
+      try scan(dataset, target.parts, skip: row) { found in
         record = found
         return false
       }
@@ -180,7 +180,7 @@ extension SQLiteSession {
   /// How many numbers the first of the instances asked for has to be learnt; 0 where there is no instance.
   private func targetWidth(_ request: BlockRequest) throws(MaquetteError) -> Int {
     var first: Record?
-    try scan(request.dataset, [.label, .fields], label: nil, skip: 0) { record in
+    try scan(request.dataset, [.label, .fields], skip: 0) { record in
       first = record
       return record.place <= request.position
     }

@@ -117,14 +117,12 @@ final class SQLiteSession: Session {
   func position(of record: Record) -> Int64 { record.place }
 
   func scan(
-    _ dataset: String?, _ parts: RecordParts, label: Label?, behind position: Int64, skip: Int,
+    _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
     _ body: (Record) throws(MaquetteError) -> Bool
   ) throws(MaquetteError) {
     var conditions: [String] = []
-    if position != .min { conditions.append("place > ?4") }
+    if position != .min { conditions.append("place > ?3") }
     if dataset != nil { conditions.append("datasetName = ?2") }
-    // A label that is no text or number is among the fields; an array may hold it.
-    if label != nil { conditions.append("(y = ?3 OR y IS NULL OR typeof(y) = 'blob')") }
     let filter = conditions.isEmpty ? "" : "WHERE " + conditions.joined(separator: " AND ")
     let statement = try connection.statement(
       """
@@ -134,14 +132,7 @@ final class SQLiteSession: Session {
     defer { statement.reset() }
     try statement.bind(1, .integer(Int64(skip)))
     if let dataset { try statement.bind(2, .text(dataset)) }
-    if position != .min { try statement.bind(4, .integer(position)) }
-    switch label {
-    case nil: break
-    case .text(let text): try statement.bind(3, .text(text))
-    case .number(let number): try statement.bind(3, .number(number))
-    // An array is not asked for by its column.
-    case .numbers: break
-    }
+    if position != .min { try statement.bind(3, .integer(position)) }
     while try statement.step() {
       if try !body(try record(statement)) { return }
     }
