@@ -71,9 +71,9 @@ strict: | install ## build with warnings as errors, and imports checked against 
 	swift build --build-tests $(STRICT)
 
 test-swift: strict
-	$(WITH_POSTGRES) swift test --skip-build
+	$(WITH_POSTGRES) tools/swift-test.sh --skip-build
 	swift build --build-tests --configuration release $(STRICT) -Xswiftc -enable-testing
-	$(WITH_POSTGRES) swift test --skip-build --configuration release
+	$(WITH_POSTGRES) tools/swift-test.sh --skip-build --configuration release
 
 test-c: lib
 	Tests/C/run.sh $(LIBRARY)
@@ -100,8 +100,8 @@ test-examples: lib python-environment
 
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
 	Tests/sanitize.sh
-	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) swift test --sanitize=address --scratch-path .build/swift-address
-	$(WITH_POSTGRES) swift test --sanitize=thread --scratch-path .build/swift-thread
+	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) tools/swift-test.sh --sanitize=address --scratch-path .build/swift-address
+	$(WITH_POSTGRES) tools/swift-test.sh --sanitize=thread --scratch-path .build/swift-thread
 
 # A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
 python-environment: $(VENV)/.complete

@@ -167,16 +167,16 @@ private final class Gate: Sendable {
       guard let epoch = event.value.run?["epoch"]?.integer else { return }
       reached.withLock { $0 = epoch }
     }
-    // The training waits for each epoch to be in the store: it would wait for ever for one that is kept back.
+    // The training waits for each epoch to be in the store. One that is kept back would come with a heartbeat only, which
+    // is 20 seconds away; a write takes no such time on the slowest disk.
     model.$training.observe { event in
       guard event.value.phase == .epoch, let epoch = event.value.epoch else { return }
-      while reached.withLock({ $0 }) < epoch { sched_yield() }
+      let deadline = Deadline(milliseconds: 15_000)
+      while reached.withLock({ $0 }) < epoch && !deadline.hasPassed { usleep(200) }
+      #expect(reached.withLock { $0 } >= epoch, "kept back")
       #expect((try? history.run("base-1").epoch) == epoch)
     }
-    let begin = Timestamp.now().milliseconds
     try train(model, samples())
-    // 50 pauses and writes; a heartbeat alone, which the last of them would wait for, takes 20 seconds.
-    #expect(Timestamp.now().milliseconds - begin < 15_000)
   }
 
   @Test(arguments: locations())

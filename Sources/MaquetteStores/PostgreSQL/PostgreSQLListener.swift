@@ -25,7 +25,7 @@ final class PostgreSQLListener: Sendable {
   private let services: PostgreSQLServices
   private let look: @Sendable () -> Bool
   private let state = Monitor(State())
-  private let wakeUp: FileWatch
+  private let wakeUp: WakeUp
 
   /// - Parameter look: called on the thread; returns whether the store could be looked at.
   /// - Throws: ``MaquetteError/Code/inputOutput`` without a free file descriptor.
@@ -35,7 +35,7 @@ final class PostgreSQLListener: Sendable {
     self.options = options
     self.services = services
     self.look = look
-    wakeUp = try FileWatch()
+    wakeUp = try WakeUp()
   }
 
   /// Starts the thread unless it runs.
