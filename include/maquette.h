@@ -31,7 +31,8 @@
  *
  * **Errors.** A function that can fail returns a `maquette_status`. Its last parameter may be NULL; otherwise, on
  * failure only, it receives an error object that you own: read it, then maquette_error_destroy() it. An error already
- * in the variable is not freed. Outputs are written on success only.
+ * in the variable is not freed. Outputs are written on success only. Each function names the statuses that it gives; any
+ * may also give E_OUT_OF_MEMORY, and what works in a store E_IO, E_FULL and E_LOCKED.
  *
  * **Strings** are UTF-8 and NUL-terminated. A `char **` gives you a string of your own for maquette_string_free(). A
  * `const char *` that is passed in is read before the function returns. Broken UTF-8 is MAQUETTE_E_BAD_UTF8.
@@ -367,7 +368,7 @@ void maquette_service_destroy(maquette_service *service);
  *  @param query see above; NULL: all.
  *  @param[out] page {"total": …, "limit": …, "skip": …, "data": [document, …]}, yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (an unknown `$` parameter), E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_service_find(const maquette_service *service, const char *query, char **page,
                                       maquette_error **error);
@@ -417,7 +418,8 @@ maquette_status maquette_service_update(maquette_service *service, const char *i
  *  @param changes a JSON object.
  *  @param[out] patched what is kept: an object, or an array without an id; yours to free; may be NULL.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_BAD_SHAPE, E_NOT_FINITE,
+ *          E_UNSUPPORTED.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_service_patch(maquette_service *service, const char *id, const char *query,
                                        const char *changes, char **patched, maquette_error **error);
@@ -429,7 +431,8 @@ maquette_status maquette_service_patch(maquette_service *service, const char *id
  *         `{}` is all documents.
  *  @param[out] removed what was there: an object, or an array without an id; yours to free; may be NULL.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND. Threads: any. In a callback: yes.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_FOUND, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes.
  *  Since 0.1. */
 maquette_status maquette_service_remove(maquette_service *service, const char *id, const char *query, char **removed,
                                         maquette_error **error);
@@ -439,7 +442,8 @@ maquette_status maquette_service_remove(maquette_service *service, const char *i
  *  @param query see above; NULL: all.
  *  @param[out] count of them; `$limit` and `$skip` don't matter.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_service_count(const maquette_service *service, const char *query, int64_t *count,
                                        maquette_error **error);
 
@@ -478,7 +482,8 @@ maquette_stream *maquette_service_events(const maquette_service *service);
  *  @param[out] documents a JSON array of at least one document and at most 256, fewer where they are large; yours to free.
  *              NULL behind the last document, and after a failure.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_FOUND (all was cleared meanwhile), E_IO. Threads: any, one at a time
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_FOUND (all was cleared meanwhile), E_IO, E_UNSUPPORTED.
+ *  Threads: any, one at a time
  *          for a cursor; another waits. In a callback: yes. Since 0.1. */
 maquette_status maquette_cursor_next(maquette_cursor *cursor, char **documents, maquette_error **error);
 
@@ -587,7 +592,7 @@ maquette_status maquette_dataset_patch(maquette_dataset *dataset, const char *id
  *  @param changes a JSON object.
  *  @param[out] patched an array of the documents as they are kept, yours to free; may be NULL.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_BAD_SHAPE, E_NOT_FINITE, E_UNSUPPORTED.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_patch_matching(maquette_dataset *dataset, const char *query, const char *changes,
                                                 char **patched, maquette_error **error);
@@ -606,7 +611,8 @@ maquette_status maquette_dataset_remove(maquette_dataset *dataset, const char *i
  *  @param query see "Services"; `{}` is all, for which maquette_dataset_clear() is faster. `$limit` and `$skip` are refused.
  *  @param[out] removed an array of the documents as they were, yours to free; may be NULL.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_remove_matching(maquette_dataset *dataset, const char *query, char **removed,
                                                  maquette_error **error);
 
@@ -632,7 +638,8 @@ maquette_status maquette_dataset_count(const maquette_dataset *dataset, int64_t 
  *  @param query see "Services"; NULL: all.
  *  @param[out] count of them; `$limit` and `$skip` don't matter.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_count_matching(const maquette_dataset *dataset, const char *query, int64_t *count,
                                                 maquette_error **error);
 
@@ -744,7 +751,8 @@ maquette_status maquette_view_count(const maquette_view *view, int64_t *count, m
  *  @param query see "Services"; NULL: all.
  *  @param[out] page as of maquette_dataset_find(), yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_view_find(const maquette_view *view, const char *query, char **page, maquette_error **error);
 
 /** Begins to read all instances of a view that match a query as well, in blocks; see maquette_service_items().
@@ -771,7 +779,8 @@ maquette_stream *maquette_view_changes(const maquette_view *view);
  *  @param query which instances, in what order, see "Services"; NULL: all, as they were added.
  *  @param[out] count of the instances written; may be NULL.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_IO, E_FULL. Threads: any. In a callback: yes.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_IO, E_FULL, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes.
  *  Since 0.1. */
 maquette_status maquette_dataset_download(const maquette_dataset *dataset, const char *path, const char *query,
                                           int64_t *count, maquette_error **error);
@@ -781,7 +790,8 @@ maquette_status maquette_dataset_download(const maquette_dataset *dataset, const
  *  @param query which instances, see "Services"; NULL: all.
  *  @param[out] text yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_OUT_OF_MEMORY. Threads: any. In a callback:
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_OUT_OF_MEMORY, E_UNSUPPORTED.
+ *  Threads: any. In a callback:
  *          yes. Since 0.1. */
 maquette_status maquette_dataset_download_text(const maquette_dataset *dataset, const char *query, char **text,
                                                maquette_error **error);
@@ -1077,7 +1087,7 @@ maquette_status maquette_model_train(maquette_model *model, const maquette_datas
  *  @param validation_labels NULL if `validation_features` is, else a label for each of its rows.
  *  @param[out] error may be NULL.
  *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE, E_NOT_FINITE, E_NO_ROWS, E_ONE_LABEL, E_BAD_UTF8, E_BUSY,
- *          E_BAD_PARAMETER. Threads: any. In a callback: yes. Since 0.1. */
+ *          E_BAD_PARAMETER, E_UNSUPPORTED. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_train_matrix(maquette_model *model, const maquette_matrix *features,
                                             const char *const *labels, const maquette_matrix *validation_features,
                                             const char *const *validation_labels, maquette_error **error);
@@ -1110,7 +1120,9 @@ typedef struct maquette_source {
   const maquette_rows *rows;        /**< matrices, copied before the call returns */
   maquette_rows_fn read;            /**< rows that are read block by block while the training needs them */
   void *user_data;                  /**< passed to `read` */
-  void (*destroy)(void *user_data); /**< NULL, or called once with `user_data` when `read` won't be called again */
+  /** NULL, or called once with `user_data` when `read` won't be called again: before the training's last event, and before
+   *  maquette_model_wait() returns. */
+  void (*destroy)(void *user_data);
   /** NULL, or which instances of `dataset`, as for maquette_dataset_find(); all that match, unless it has a `$limit`. */
   const char *query;
 } maquette_source;
@@ -1134,7 +1146,8 @@ enum {
  *  @param mode MAQUETTE_TRAIN_FRESH, …
  *  @param[out] error may be NULL.
  *  @return as maquette_model_train() and maquette_model_train_matrix(); E_UNSUPPORTED for a mode that this kind doesn't
- *          have; E_NOT_TRAINED where there is nothing to go on with. Threads: any. In a callback: yes. Since 0.1. */
+ *          have; E_NOT_TRAINED where there is nothing to go on with; E_NOT_FOUND for a row without a label.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_train_source(maquette_model *model, const maquette_source *source,
                                             const maquette_source *validation, int32_t mode, maquette_error **error);
 
@@ -1144,8 +1157,8 @@ maquette_status maquette_model_train_source(maquette_model *model, const maquett
  *  @param[out] error may be NULL.
  *  @return how the last training ended: OK, E_CANCELLED, or its error, e.g. E_NO_ROWS, E_ONE_LABEL, E_BAD_SHAPE,
  *          E_NOT_FOUND (a row without a label), E_NOT_FINITE (also: rows so far apart that no float holds their
- *          distances), E_DIVERGED, E_IO. Or E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a
- *          callback of this model's training).
+ *          distances), E_BAD_PARAMETER, E_UNSUPPORTED (labels or numbers that the kind can't learn), E_DIVERGED, E_IO. Or
+ *          E_BAD_HANDLE, E_TIMEOUT, E_REENTRANT (from a callback of this model's training).
  *  Threads: any, any number at once. In a callback: yes, but not in one of this model's training. Since 0.1. */
 maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout_ms, maquette_error **error);
 
@@ -1279,7 +1292,8 @@ maquette_status maquette_model_remove(maquette_model *model, const int64_t *ids,
  *  @param model trained or loaded.
  *  @param[out] count of its labels.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_label_count(const maquette_model *model, int64_t *count, maquette_error **error);
 
 /** One label.
@@ -1287,7 +1301,7 @@ maquette_status maquette_model_label_count(const maquette_model *model, int64_t 
  *  @param index the column of its confidences.
  *  @param[out] label yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_NOT_FOUND.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_NOT_FOUND, E_UNSUPPORTED.
  *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_label(const maquette_model *model, int64_t index, char **label, maquette_error **error);
 
@@ -1295,7 +1309,8 @@ maquette_status maquette_model_label(const maquette_model *model, int64_t index,
  *  @param model trained or loaded.
  *  @param[out] labels a JSON array of strings, yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED. Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_NOT_TRAINED, E_UNSUPPORTED.
+ *  Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_model_labels(const maquette_model *model, char **labels, maquette_error **error);
 
 /** Saves a model, with its weights and a checksum of all, in a store: all of it is there afterwards, or nothing.

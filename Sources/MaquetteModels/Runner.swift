@@ -4,6 +4,8 @@ import Synchronization
 
 /// Runs the work of one object, one piece at a time, each on a thread of its own, and tells on a stream how it ends.
 package final class Runner<Status: Sendable>: Sendable {
+  package typealias Work = @Sendable (BackgroundRun) throws(MaquetteError) -> Status
+
   private let statuses: Stream<Status>
   private let words: RunnerWords
   /// The last event of a run that failed or was cancelled, after that status.
@@ -35,13 +37,13 @@ package final class Runner<Status: Sendable>: Sendable {
   /// Whether something goes on; not any more when its last event is heard.
   package var isRunning: Bool { state.withLock { $0.isRunning && !$0.isFinishing } }
 
-  /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event.
+  /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event; what it holds is
+  /// let go of before that, so that whoever hears of the end, or waits for it, finds nothing in use any more.
   ///
   /// - Throws: ``MaquetteError/Code/busy`` while something else goes on.
-  package func start(
-    _ work: @escaping @Sendable (BackgroundRun) throws(MaquetteError) -> Status
-  ) throws(MaquetteError) {
+  package func start(_ work: @escaping Work) throws(MaquetteError) {
     let run = try begin()
+    let work = Monitor<Work?>(work)
     do throws(MaquetteError) {
       try Thread.start(words.thread) { [self] in
         state.withLock { $0.thread = Thread.current }
@@ -95,10 +97,13 @@ package final class Runner<Status: Sendable>: Sendable {
     return run
   }
 
-  private func result(
-    of run: BackgroundRun, _ work: (BackgroundRun) throws(MaquetteError) -> Status
-  ) -> Result<Status, MaquetteError> {
-    do throws(MaquetteError) { return .success(try work(run)) } catch { return .failure(error) }
+  private func result(of run: BackgroundRun, _ work: Monitor<Work?>) -> Result<Status, MaquetteError> {
+    let taken = work.withLock { work -> Work? in
+      defer { work = nil }
+      return work
+    }
+    guard let taken else { return .failure(MaquetteError(.internal, "a \(words.work) was begun twice")) }
+    do throws(MaquetteError) { return .success(try taken(run)) } catch { return .failure(error) }
   }
 
   private func finish(_ run: BackgroundRun, _ result: Result<Status, MaquetteError>) {

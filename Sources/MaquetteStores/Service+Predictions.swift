@@ -104,22 +104,30 @@ extension Service {
   ///
   /// - Throws: ``MaquetteError/Code/badFormat`` for documents that are no predictions, or of different forms.
   package func predictions() throws(MaquetteError) -> (table: PredictionTable?, transaction: UInt64) {
-    try read { (session) throws(MaquetteError) in
+    let name = name
+    return try read { (session) throws(MaquetteError) in
       let transaction = session.version.own
-      var form = try session.predictionRun()?.form
-      if form == nil {
-        try session.scan(nil, .all, skip: 0) { (record) throws(MaquetteError) in
-          guard PredictionForm.learn(record.document, &form) else {
-            throw MaquetteError(
-              .badFormat, "the document \(record.id.text) of '\(self.name)' is no prediction like the others",
-              name: record.id.text)
-          }
-          return true
-        }
-      }
-      guard let form else { return (nil, transaction) }
+      guard let form = try Self.form(of: session, name) else { return (nil, transaction) }
       return (try session.predictions(form), transaction)
     }
+  }
+
+  /// What the predictions have in common, as noted or else learned from all of them; nil where there are none.
+  ///
+  /// A function of its own, without the service: with all of this in the closure above, what the compiler made of it kept the
+  /// service, and so the store, for ever (Swift 6.3, optimized).
+  private static func form(of session: any Session, _ name: String) throws(MaquetteError) -> PredictionForm? {
+    if let run = try session.predictionRun() { return run.form }
+    var form: PredictionForm?
+    try session.scan(nil, .all, skip: 0) { (record) throws(MaquetteError) in
+      guard PredictionForm.learn(record.document, &form) else {
+        throw MaquetteError(
+          .badFormat, "the document \(record.id.text) of '\(name)' is no prediction like the others",
+          name: record.id.text)
+      }
+      return true
+    }
+    return form
   }
 }
 

@@ -290,6 +290,34 @@ TEST(confusion, "A confusion matrix of two columns, and one that keeps up with a
   maquette_model_destroy(model), maquette_dataset_destroy(dataset), maquette_store_destroy(store), rows_free(content);
 }
 
+TEST(closing, "A store closes when its batch predictions, their results and confusion matrices are given back") {
+  rows content = rows_of(30, 4);
+  maquette_model *model = trained("knn-classifier", NULL, &content);
+  for (int way = 0; way < 4; way++) {
+    const char *path = path_of("closing.db");
+    maquette_store *store = store_of(location_of(path));
+    maquette_dataset *dataset = dataset_of(store, "d", way ? NULL : &content);
+    maquette_batch_prediction *batch;
+    maquette_predictions *results;
+    maquette_confusion *confusion;
+    OK(maquette_batch_prediction_open(store, "b", &batch, &error));
+    if (way == 2) {
+      OK(maquette_batch_prediction_predict(batch, model, dataset, NULL, &error));
+      OK(maquette_batch_prediction_wait(batch, MAQUETTE_FOREVER, &error));
+    }
+    OK(maquette_batch_prediction_results(batch, &results, &error));
+    OK(maquette_confusion_open(batch, &confusion, &error));
+    OK(maquette_confusion_recount(confusion, &error));
+    maquette_predictions_destroy(results), maquette_batch_prediction_destroy(batch), maquette_confusion_destroy(confusion);
+    maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+    char log[600];
+    snprintf(log, sizeof log, "%s-wal", path);
+    for (int patience = 0; patience < 5000 && !access(log, F_OK); patience++) sleep_ms(1);
+    CHECK(access(log, F_OK), "the file is still open (%d)", way);
+  }
+  maquette_model_destroy(model), rows_free(content);
+}
+
 TEST(metrics, "Log loss and the errors of numbers, with what they refuse") {
   float confidences[] = {0.5f, 0.5f, 1, 0};
   maquette_matrix matrix = F32(confidences, 2, 2), one = F32(confidences, 1, 2), none = F32(confidences, 0, 2);

@@ -422,7 +422,9 @@ TEST(killed, "A run whose process is killed keeps every epoch that was written, 
     run = run_of(history, name);
     const char *stored = strstr(run, "\"epoch\":");
     CHECK(strstr(run, "\"status\":\"interrupted\"") && stored, "%.300s", run);
-    if (stored) CHECK(atoi(stored + 8) >= epoch && values_of(run, "loss") == atoi(stored + 8), "%.300s", run);
+    if (stored)
+      CHECK(atoi(stored + 8) >= epoch && values_of(run, "loss") == atoi(stored + 8), "%d epochs, %d losses, %d told: %.600s",
+            atoi(stored + 8), values_of(run, "loss"), epoch, run);
     CHECK(values_of(run, "accuracyVal") == values_of(run, "loss"));
     CHECK(!strstr(run, "null"));
     maquette_string_free(run);
@@ -438,6 +440,7 @@ static int number(const char *location) {
   track(history, model, "base");
   for (int i = 0; i < 10; i++) train(model, &content);
   OK(maquette_history_flush(history, MAQUETTE_FOREVER, &error));
+  rows_free(content);
   return test_failures > 0;
 }
 

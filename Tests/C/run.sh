@@ -3,7 +3,7 @@
 #
 #     Tests/C/run.sh LIBRARY [PROGRAM…]
 #
-# PROGRAMs: header, library, and the names of the test programs here; all unless given. CC, CFLAGS and the folder BUILD
+# PROGRAMs: header, library, and those that the file `programs` lists; all unless given. CC, CFLAGS and the folder BUILD
 # may be set; TEST_SECONDS, TEST_ROUNDS and TEST_CHURN make tests shorter or longer.
 set -eu
 
@@ -12,12 +12,14 @@ root=$(cd "$here/../.." && pwd)
 [ $# -ge 1 ] || { echo "usage: $0 LIBRARY [PROGRAM…]" >&2; exit 2; }
 library=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- header library arguments inputs matrices streams training sources kinds contract stores services batch process threads history sync crash
+# shellcheck disable=SC2046 # several words
+[ $# -gt 0 ] || set -- header library $(cat "$here/programs")
 
 build=${BUILD:-$root/build/c-tests}
 mkdir -p "$build"
 ln -sf "$library" "$build/libmaquette.so.0"
 ln -sf libmaquette.so.0 "$build/libmaquette.so"
+"${PYTHON:-python3}" "$here/signatures.py" > "$build/signatures.h"
 
 failed=""
 for program in "$@"; do
@@ -28,7 +30,7 @@ for program in "$@"; do
     *)
       # Functions of the program take precedence over the library's (-rdynamic), as a host's would.
       # shellcheck disable=SC2086 # CFLAGS are several words
-      "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g ${CFLAGS:-} -I"$root/include" -rdynamic \
+      "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g ${CFLAGS:-} -I"$root/include" -I"$build" -rdynamic \
         "$here/$program.c" -o "$build/$program" -L"$build" -lmaquette -Wl,-rpath,"$build" -lm -ldl -pthread
       "$build/$program" || failed="$failed $program"
       ;;

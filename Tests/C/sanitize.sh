@@ -3,6 +3,7 @@
 #
 #     Tests/C/sanitize.sh address|thread [PROGRAM…]
 #
+# PROGRAMs: as of run.sh; all of the file `programs` unless given; `build`: none.
 # As `make lib` does, it needs the folder build/static with the static libraries that are linked in.
 set -eu
 
@@ -10,7 +11,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 sanitizer=$1
 shift
-[ $# -gt 0 ] || set -- arguments inputs matrices streams training sources kinds contract stores services batch process threads history
+# shellcheck disable=SC2046 # several words
+[ $# -gt 0 ] || set -- $(cat "$here/programs")
 cd "$root"
 BUILD=${BUILD:-$root/build/c-tests-$sanitizer}
 mkdir -p "$BUILD"
@@ -21,7 +23,10 @@ CC=$toolchain/bin/clang
 CFLAGS="-fuse-ld=lld -fsanitize=$sanitizer -DSANITIZED -O1"
 
 extra=""
-if [ "$sanitizer" = thread ]; then
+if [ "$sanitizer" = address ]; then
+  # The fuzzers use this library too, and go by what of it they have reached.
+  extra="-Xswiftc -sanitize-coverage=edge,trace-cmp,inline-8bit-counters,pc-table"
+else
   # It also knows Dispatch, and can't be linked without.
   dispatch=$toolchain/lib/swift/linux
   CFLAGS="$CFLAGS -L$dispatch -Wl,-rpath,$dispatch -ldispatch -lBlocksRuntime"
@@ -38,6 +43,7 @@ swift build --configuration release --product maquette --disable-local-rpath --s
   -Xlinker -L"$root/build/static" -Xlinker -lgfortran -Xlinker -lquadmath \
   -Xlinker --version-script="$root/Sources/MaquetteC/exports.map" \
   -Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete $extra
+[ "$*" != build ] || exit 0
 
 ASAN_OPTIONS=allocator_may_return_null=1:detect_stack_use_after_return=1:${ASAN_OPTIONS:-}
 TSAN_OPTIONS=allocator_may_return_null=1:die_after_fork=0:second_deadlock_stack=1:${TSAN_OPTIONS:-}

@@ -185,8 +185,10 @@ TEST(cursor, "A cursor gives all documents once, in blocks, in bounded memory") 
     if (!before) before = peak();
   }
   CHECK(count == ROWS, "%d", count);
+#ifndef SANITIZED /* which keeps what is freed */
   /* The documents are 60 MB of text, the matrix is 20 MB. */
   CHECK(peak() - before < 12000, "%ld KB more", peak() - before);
+#endif
   OK(maquette_cursor_next(cursor, &documents, &error));
   CHECK(documents == NULL);
   maquette_cursor_destroy(cursor);

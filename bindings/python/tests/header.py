@@ -30,7 +30,7 @@ def functions() -> dict[str, Function]:
         result, name, parameters = match.groups()
         if "typedef" in result:
             continue
-        found[name] = Function(name, _plain(result), [_type(part) for part in _split(parameters)], match[0][:-1])
+        found[name] = Function(name, _plain(result), [_type(part) for part in split(parameters)], match[0][:-1])
     return found
 
 
@@ -79,7 +79,7 @@ def run_c(body: str) -> str:
         return subprocess.run([program], check=True, capture_output=True, text=True).stdout
 
 
-def _split(parameters: str) -> list[str]:
+def split(parameters: str) -> list[str]:
     if parameters.strip() == "void":
         return []
     parts, depth, part = [], 0, ""
