@@ -27,7 +27,7 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
 .PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
-	test-swift test-c test-python test-examples bench-kernels crash
+	test-swift test-c test-python test-examples bench-kernels crash check-deep fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,17 @@ test-c: lib
 # Killed at random moments, and two writers for a minute; `make test` does less of it.
 crash: lib ## kill a writing process 200 times, and look at what it leaves
 	CRASH_ROUNDS=200 WRITER_SECONDS=60 TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) crash
+
+# Everything at length: some hours. The numbers are how often, or for how many seconds; the tests that read them say what.
+check-deep: lib python-environment ## all tests of the interface at length, sanitizers and fuzzers too: some hours
+	TEST_SECONDS=7200 TEST_ROUNDS=3000 HOSTILE_CALLS=2000000 HANDLE_CYCLES=10000 POOL_SECONDS=600 \
+		CRASH_ROUNDS=200 WRITER_SECONDS=60 Tests/C/run.sh $(LIBRARY)
+	$(MAKE) test-python sanitize
+	$(MAKE) fuzz SECONDS=600
+
+SECONDS := 60
+fuzz: | $(STATIC) ## fuzz the readers, queries and calls, SECONDS=60 each; FUZZER=name for one of Tests/Fuzz/corpus
+	SECONDS=$(SECONDS) Tests/Fuzz/run.sh $(FUZZER)
 
 test-python: lib python-environment
 	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) $(VENV)/bin/python -m pytest bindings/python

@@ -20,6 +20,8 @@ mkdir -p "$build"
 ln -sf "$library" "$build/libmaquette.so.0"
 ln -sf libmaquette.so.0 "$build/libmaquette.so"
 "${PYTHON:-python3}" "$here/signatures.py" > "$build/signatures.h"
+CORPUS=$root/Tests/Fuzz/corpus
+export CORPUS
 
 failed=""
 for program in "$@"; do
@@ -28,10 +30,12 @@ for program in "$@"; do
     header) "$here/header.sh" "$root/include" || failed="$failed $program" ;;
     library) "$here/library.sh" "$library" "$root/include/maquette.h" "$here/arguments.c" || failed="$failed $program" ;;
     *)
+      source=$here/$program.c
+      [ -f "$source" ] || source=$root/Tests/Fuzz/$program.c
       # Functions of the program take precedence over the library's (-rdynamic), as a host's would.
       # shellcheck disable=SC2086 # CFLAGS are several words
       "${CC:-cc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O1 -g ${CFLAGS:-} -I"$root/include" -I"$build" -rdynamic \
-        "$here/$program.c" -o "$build/$program" -L"$build" -lmaquette -Wl,-rpath,"$build" -lm -ldl -pthread
+        "$source" -o "$build/$program" -L"$build" -lmaquette -Wl,-rpath,"$build" -lm -ldl -pthread
       "$build/$program" || failed="$failed $program"
       ;;
   esac
