@@ -227,7 +227,9 @@ public final class Stream<Value: Sendable>: Sendable {
         isNews = true
       }
       if state.isClosed && state.drainingThread == 0 && !isNews { return (observer, .ended) }
-      state.observers.append(observer)
+      // The library's own parts first: whoever is called with an event finds that they know of it, however late they came.
+      let mailboxes = state.observers.firstIndex { $0.mailbox != nil } ?? state.observers.endIndex
+      state.observers.insert(observer, at: mailbox == nil ? mailboxes : state.observers.endIndex)
       return (observer, (isNews || state.isClosed) && startDraining(&state) ? .here : .elsewhere)
     }
     switch start {

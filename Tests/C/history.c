@@ -374,6 +374,37 @@ TEST(threads, "Many threads track and let go of one model while it is trained ag
   maquette_model_destroy(g.model), maquette_store_destroy(g.store), rows_free(content);
 }
 
+typedef struct latecomer {
+  maquette_history *history;
+  atomic_int epochs, missing;
+} latecomer;
+
+static void flush_and_look(void *user_data, const maquette_event *event) {
+  latecomer *self = user_data;
+  maquette_training_status status = {.struct_size = sizeof status};
+  if (maquette_event_training_status(event, &status, NULL) || status.status != MAQUETTE_TRAINING_EPOCH) return;
+  OK(maquette_history_flush(self->history, MAQUETTE_FOREVER, &error));
+  char *run = run_of(self->history, "base-1"), *stored = strstr(run, "\"epoch\":");
+  self->epochs++;
+  self->missing += !stored || atoi(stored + 8) < status.epoch;
+  maquette_string_free(run);
+}
+
+TEST(heard, "What a callback has heard of is in the store after a flush, though the tracking came after the callback") {
+  rows content = rows_of(60, 8);
+  maquette_store *store = store_of("memory:");
+  latecomer self = {.history = history_of(store)};
+  maquette_model *model = model_of("mlp-classifier", "{\"epochs\": 400, \"layers\": [4]}");
+  maquette_subscription *subscription;
+  OK(maquette_stream_subscribe(maquette_model_training(model), flush_and_look, &self, NULL, &subscription, &error));
+  maquette_tracking *tracking = track(self.history, model, "base");
+  train(model, &content);
+  CHECK(self.epochs > 0 && self.missing == 0, "%d of %d epochs were missing", (int)self.missing, (int)self.epochs);
+  maquette_subscription_destroy(subscription), maquette_tracking_destroy(tracking);
+  maquette_history_destroy(self.history), maquette_model_destroy(model), maquette_store_destroy(store);
+  rows_free(content);
+}
+
 /* ---- Processes ---- */
 
 static void print_epoch(void *user_data, const maquette_event *event) {
