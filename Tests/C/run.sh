@@ -28,7 +28,7 @@ for program in "$@"; do
   echo "== $program"
   case $program in
     header) "$here/header.sh" "$root/include" || failed="$failed $program" ;;
-    library) "$here/library.sh" "$library" "$root/include/maquette.h" "$here/arguments.c" || failed="$failed $program" ;;
+    library) "$here/library.sh" "$library" "$root/include/maquette.h" || failed="$failed $program" ;;
     *)
       source=$here/$program.c
       [ -f "$source" ] || source=$root/Tests/Fuzz/$program.c
