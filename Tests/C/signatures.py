@@ -24,9 +24,9 @@ STRUCTS = sorted(set(re.findall(r"typedef struct maquette_(\w+) \{", TEXT)))
 SORTS = {
     "const char *": "A_TEXT",
     "const char *const *": "A_TEXTS",
-    "const void *": "A_TEXT",
-    "const uint8_t *": "A_TEXT",
+    "const void *": "A_FILE",
     "char **": "A_TEXT_OUT",
+    "void **": "A_FILE_OUT",
     "char *": "A_BUFFER",
     "int32_t": "A_NUMBER",
     "int64_t": "A_NUMBER",

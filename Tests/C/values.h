@@ -75,6 +75,8 @@ typedef struct caller {
     char bytes[512];
   } structs[PARAMETERS];
   struct ArrowArrayStream stream;
+  void *file; /* of a model, as the library wrote it */
+  size_t file_size;
   int64_t outputs[PARAMETERS][2];
   maquette_error *failure;
   char *zone;               /* where outputs of any size go, and matrices begin in its middle */
@@ -126,6 +128,7 @@ static const struct {
     GOOD("path", "one.json", "two.csv", "three.db"),
     GOOD("options", "{}", "{\"checkpoint\": false}", "{\"history\": 2}", "{\"header\": true}", "{\"seed\": 1}",
          "{\"validation\": 0.5}", "{\"label\": \"y\"}", "{\"checkpointEvery\": 1}"),
+    GOOD("format", "safetensors"),
     GOOD("metadata", "{}", "{\"who\": \"we\"}"),
     GOOD("basename", "left", "right"),
     GOOD("checkpoint", "left-1@final"),
@@ -273,7 +276,7 @@ static inline uint32_t bad_count(const parameter *one) {
   switch (one->sort) {
   case A_HANDLE: return BAD_HANDLES;
   case AN_ERROR: return BAD_HANDLES;
-  case A_TEXT: return COUNT(bad_texts) + 1;
+  case A_TEXT: case A_FILE: return COUNT(bad_texts) + 1;
   case A_NUMBER: case A_SIZE: return COUNT(bad_numbers);
   case STRUCT_matrix: case STRUCT_matrix_OUT: return BAD_MATRICES;
   case A_TEXTS: return 2;
@@ -375,6 +378,11 @@ static inline void fill(caller *self, const function *called, size_t i, bool goo
     into->pointer = (void *)(good ? good_text(self, one->name)
                              : which == COUNT(bad_texts) ? deep_text : bad_texts[which % COUNT(bad_texts)]);
     break;
+  case A_FILE:
+    into->pointer = (void *)(which == COUNT(bad_texts) ? deep_text : bad_texts[which % COUNT(bad_texts)]);
+    if (good && !maquette_model_download_bytes(good_handle(self, KIND_model), NULL, &self->file, &self->file_size, NULL))
+      into->pointer = self->file;
+    break;
   case A_TEXTS: into->pointer = good ? self->labels : which ? self->broken : NULL; break;
   case A_NUMBER:
     if (!strcmp(one->name, "timeout_ms")) { /* an event that never comes is waited for for ever */
@@ -390,7 +398,7 @@ static inline void fill(caller *self, const function *called, size_t i, bool goo
     break;
   case A_SIZE: { /* of the text before it, which need not end with a NUL; nothing can be as long as the bad ones */
     const char *text = i ? self->arguments[i - 1].pointer : NULL;
-    size_t length = text ? strlen(text) : 0;
+    size_t length = !text ? 0 : text == self->file ? self->file_size : strlen(text);
     into->number = good ? (int64_t)(choose(choices, 8) ? length : length / 2) : which % 2 ? -1 : INT64_MIN;
     break;
   }
@@ -402,7 +410,7 @@ static inline void fill(caller *self, const function *called, size_t i, bool goo
     else into->pointer = bad_matrix(self, &self->matrices[i], which);
     break;
   }
-  case A_TEXT_OUT: case A_HANDLE_OUT: 
+  case A_TEXT_OUT: case A_HANDLE_OUT: case A_FILE_OUT:
     memset(self->outputs[i], 0xA5, sizeof self->outputs[i]);
     into->pointer = good || which ? self->outputs[i] : NULL;
     break;
@@ -417,8 +425,12 @@ static inline void fill(caller *self, const function *called, size_t i, bool goo
   case AN_ARROW_STREAM: into->pointer = arrow_stream(self, strstr(called->name, "export") != NULL, good, which); break;
   default: into->pointer = struct_of(self, i, one, good, which); break;
   }
-  /* What a string may be that is freed, and where ids are written to: only the host's own, or the library's own. */
-  if (one->sort == A_BUFFER && !strcmp(called->name, "maquette_string_free")) into->pointer = NULL;
+  /* Only what the library gave may be given back to be freed. */
+  size_t length = strlen(called->name);
+  if (length > 5 && !strcmp(called->name + length - 5, "_free")) {
+    if (one->sort == USER_DATA) given_back(into->pointer);
+    into->pointer = NULL;
+  }
 }
 
 /* ---- The call ---- */
@@ -448,13 +460,15 @@ static inline maquette_status call(caller *self, const function *called) {
   for (int i = 0; i < called->count; i++) {
     enum sort sort = called->parameters[i].sort;
     bool isGiven = self->arguments[i].pointer == self->outputs[i];
-    if (status != MAQUETTE_OK && isGiven && (sort == A_TEXT_OUT || sort == A_HANDLE_OUT)) {
+    if (status != MAQUETTE_OK && isGiven && (sort == A_TEXT_OUT || sort == A_HANDLE_OUT || sort == A_FILE_OUT)) {
       int64_t untouched;
       memset(&untouched, 0xA5, sizeof untouched);
       CHECK(self->outputs[i][0] == untouched, "%s failed with %s and wrote %s", called->name, maquette_status_name(status),
             called->parameters[i].name);
     } else if (status == MAQUETTE_OK && isGiven && sort == A_TEXT_OUT) {
       maquette_string_free((char *)self->outputs[i][0]);
+    } else if (status == MAQUETTE_OK && isGiven && sort == A_FILE_OUT) {
+      maquette_bytes_free((void *)self->outputs[i][0]);
     } else if (status == MAQUETTE_OK && isGiven && sort == A_HANDLE_OUT) {
       keep(self->pool, (enum kind)called->parameters[i].kind, (void *)self->outputs[i][0], choose(&self->choices, SLOTS));
     } else if (sort == AN_ERROR_OUT) {
@@ -467,6 +481,8 @@ static inline maquette_status call(caller *self, const function *called) {
       self->stream.release(&self->stream);
     }
   }
+  maquette_bytes_free(self->file);
+  self->file = NULL;
   self->pool->statuses[called - functions] |= 1ull << status;
   return status;
 }

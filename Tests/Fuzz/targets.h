@@ -129,6 +129,57 @@ static void dataset_json(const uint8_t *bytes, size_t size) {
   must(text == file && counts[0] == counts[1], maquette_status_name(text), maquette_status_name(file));
 }
 
+/* ---- Files of models ---- */
+
+static const char *const model_kinds[] = {"mlp-classifier", "mlp-regressor", "knn-classifier", "knn-regressor",
+                                          "kmeans-clustering", "pca", "umap"};
+
+/* A model that has been read is one like all others: it predicts, or says why not, and can be written and read again. */
+static void use(maquette_model *model) {
+  int64_t width = 0, outputs = 0;
+  OK(maquette_model_feature_count(model, &width, &error));
+  OK(maquette_model_output_count(model, &outputs, &error));
+  must(width > 0 && outputs > 0, "a model", "without features or outputs was read");
+  if (width > 4096 || outputs > 4096) return;
+  float *x = calloc((size_t)width, sizeof(float)), *answers = calloc((size_t)outputs, sizeof(float));
+  maquette_matrix one = F32(x, 1, width), out = F32(answers, 1, outputs);
+  maquette_status status = maquette_model_predict(model, &one, &out, NULL);
+  must(status == MAQUETTE_OK || status == MAQUETTE_E_NOT_FINITE, "predicting", maquette_status_name(status));
+  free(x), free(answers);
+  void *bytes = NULL;
+  size_t size = 0;
+  OK(maquette_model_download_bytes(model, NULL, &bytes, &size, &error));
+  OK(maquette_model_upload_bytes(model, bytes, size, NULL, &error));
+  maquette_bytes_free(bytes);
+}
+
+/* The first byte chooses the kind that the file is read for. */
+static void model_file(const uint8_t *bytes, size_t size) {
+  if (!size) return;
+  maquette_model *model = model_of(model_kinds[bytes[0] % COUNT(model_kinds)], NULL);
+  if (maquette_model_upload_bytes(model, bytes + 1, size - 1, NULL, NULL) == MAQUETTE_OK) use(model);
+  maquette_model_destroy(model);
+}
+
+static const char *written(const char *name, const uint8_t *bytes, size_t size) {
+  const char *path = path_of(name);
+  int file = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+  if (file < 0 || write(file, bytes, size) != (ssize_t)size || close(file)) abort();
+  return path;
+}
+
+/* The next two are the size of `model.json`; what is left are the weights. */
+static void model_files(const uint8_t *bytes, size_t size) {
+  if (size < 3) return;
+  size_t first = (size_t)(bytes[1] | bytes[2] << 8);
+  if (first > size - 3) first = size - 3;
+  const char *const paths[] = {written("model.json", bytes + 3, first),
+                               written("model.weights.bin", bytes + 3 + first, size - 3 - first)};
+  maquette_model *model = model_of(model_kinds[bytes[0] % COUNT(model_kinds)], NULL);
+  if (maquette_model_upload(model, paths, 2, NULL, NULL) == MAQUETTE_OK) use(model);
+  maquette_model_destroy(model);
+}
+
 /* ---- Arrow ---- */
 
 enum { ARROW_BUFFER = 4096, ARROW_CHILDREN = 3 };
@@ -252,6 +303,7 @@ static void calls(const uint8_t *bytes, size_t size) {
 static const struct {
   const char *name;
   target_function *function;
-} targets[] = {{"json", json}, {"query", query}, {"csv", csv}, {"dataset_json", dataset_json}, {"arrow_batches", arrow_batches}, {"calls", calls}};
+} targets[] = {{"json", json}, {"query", query}, {"csv", csv}, {"dataset_json", dataset_json}, {"arrow_batches", arrow_batches},
+              {"model_file", model_file}, {"model_files", model_files}, {"calls", calls}};
 
 #endif

@@ -6,7 +6,7 @@ public import MaquetteSystem
 /// The rows as they were learned, in a safetensors file: `rows` [rows, features], `ids`, and `labels`, the index of each
 /// row's label, or `targets`. Marcelle keeps them as JSON numbers in the document, which takes ten times the space and
 /// the time.
-private let rowsFile = "model.safetensors"
+private let rowsFile = ModelArchive.tensorsFile
 
 extension KNNClassifier {
   public func archive() throws(MaquetteError) -> ModelArchive {
@@ -87,12 +87,15 @@ extension ModelArchive {
     try require(format: kind)
     let file = try SafeTensors(parsing: try self.file(rowsFile), as: rowsFile)
     let rows = try file.matrix("rows")
-    let ids = (file["ids"]?.doubles ?? (0..<rows.rows).map { Double($0) }).compactMap { Int(exactly: $0) }
-    guard rows.rows > 0, rows.columns > 0, ids.count == rows.rows, (ids.first ?? 0) >= 0,
-      zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 })
-    else {
-      throw MaquetteError(.badFormat, "\(rowsFile) must hold rows with ascending ids", name: rowsFile)
+    func damaged() -> MaquetteError {
+      MaquetteError(.badFormat, "\(rowsFile) must hold rows with ascending ids", name: rowsFile)
     }
+    guard rows.rows > 0, rows.columns > 0 else { throw damaged() }
+    let ids = (file["ids"]?.doubles ?? (0..<rows.rows).map { Double($0) }).compactMap { Int(exactly: $0) }
+    // The next row gets the number after the last one's.
+    guard ids.count == rows.rows, (ids.first ?? 0) >= 0, (ids.last ?? 0) < 1 << 53,
+      zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 })
+    else { throw damaged() }
     return (file, rows, ids)
   }
 }

@@ -4,7 +4,7 @@ import MaquetteStores
 public import MaquetteSystem
 
 extension PCA {
-  private static let file = "model.safetensors"
+  private static let file = ModelArchive.tensorsFile
   /// The products of more features would take more than 8 MB in the store.
   private static let mostStored = 1024
 
@@ -50,7 +50,7 @@ extension PCA {
     if let scatter = file["scatter"]?.doubles, let moments = file["moments"]?.doubles {
       guard moments.count == components.columns + 1, scatter.count == components.columns * components.columns,
         (scatter + moments).allSatisfy(\.isFinite), let count = moments.first.flatMap({ Int(exactly: $0) }),
-        count > 0
+        (1..<1 << 53).contains(count)
       else { throw MaquetteError(.badFormat, "\(Self.file) holds a damaged scatter", name: Self.file) }
       covariance = Covariance(count: count, mean: Array(moments.dropFirst()), scatter: scatter)
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from ctypes import byref, c_void_p
 from typing import Any
 
@@ -11,8 +12,10 @@ import numpy.typing
 from ._arrays import Array, Features, Floats, Labels, array_of_numbers, matrix_of, readable, rows_of_numbers
 from ._errors import BadShapeError
 from ._library import library
-from ._models import Model
+from ._model_files import PathLike, opened, opened_bytes
+from ._models import Model, class_of_kind
 from ._scatter import Scatter
+from ._text import fetch_text
 
 Ids = numpy.typing.NDArray[numpy.int64]
 
@@ -183,8 +186,8 @@ class KMeans(Model):
 
     @property
     def inertia(self) -> float:
-        """The sum of the squared distances of the training rows to their centers."""
-        return float(self.attribute("inertia")[0, 0])
+        """The sum of the squared distances of the training rows to their centers; NaN if they came in a file without."""
+        return float(self.attribute("inertia")[0, 0]) if "inertia" in self.attributes else math.nan
 
     def plot(self, X: Features, ax: Any = None) -> Any:
         """Draws rows in the colours of their clusters, with matplotlib, and the centers as crosses; returns the axes.
@@ -298,3 +301,25 @@ class UMAP(Model):
         >>> model.plot(y)
         """
         return Scatter(self.embedding, labels).plot(ax)
+
+
+def load_model(*paths: PathLike) -> Model:
+    """The model that is in a file, or in as many as its format needs, whatever kind it is.
+
+    >>> model = maquette.load_model("digits.safetensors")
+
+    Raises `BadFormatError` for a file of no format that is known, or a damaged one, and `StoreIOError`, an `OSError`.
+    """
+    return _model_of(opened(*paths))
+
+
+def from_bytes(data: bytes) -> Model:
+    """The model that is in the bytes of a file, whatever kind it is; see `load_model` and `Model.to_bytes`."""
+    return _model_of(opened_bytes(data))
+
+
+def _model_of(handle: c_void_p) -> Model:
+    kind = fetch_text(library.maquette_model_kind, handle)
+    found = (MLPClassifier, MLPRegressor, KNNClassifier, KNNRegressor, KMeans, PCA, UMAP)
+    made: type[Model] = next((each for each in found if each.kind == kind), None) or class_of_kind(Model, kind)
+    return made._made_of(handle)
