@@ -431,7 +431,7 @@ def write_others():
     )
 
     centered = rows.astype("f8") - rows.mean(axis=0, dtype="f8")
-    u, s, vt = np.linalg.svd(centered, full_matrices=False)
+    _, s, vt = np.linalg.svd(centered, full_matrices=False)
     scores = (queries - rows.mean(axis=0, dtype="f8")) @ vt.T
     add(
         "pca",
