@@ -1,7 +1,7 @@
 /* Every function that the header declares, with everything that a host can do wrong in each of its arguments, one at a time
- * and all at once. What is called is read from the header, see values.h. HOSTILE_CALLS and HOSTILE_SEED set the length of
+ * and all at once. What is called is read from the header, see values.h and calls.h. HOSTILE_CALLS and HOSTILE_SEED set the length of
  * the second part and where it begins. */
-#include "values.h"
+#include "calls.h"
 
 /* Trainings end, so that nothing stays busy. */
 static void settle(pool *self) {

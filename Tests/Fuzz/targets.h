@@ -3,7 +3,7 @@
 #ifndef TARGETS_H
 #define TARGETS_H
 
-#include "../C/values.h"
+#include "../C/calls.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
