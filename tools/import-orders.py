@@ -16,7 +16,7 @@ import sys
 #: What shows that a package works: multiplies matrices, mostly, on its own threads.
 USES = {
     "maquette": """
-model = maquette.MLPClassifier(layers=[8], epochs=5, seed=1).fit([[0.0], [0.1], [5.0], [5.1]] * 10, list("aabb") * 10)
+model = maquette.MLPClassifier(layers=[8], epochs=60, learning_rate=0.05, seed=1).fit([[0.0], [0.1], [5.0], [5.1]] * 10, list("aabb") * 10)
 assert model.predict([[0.0], [5.0]]).tolist() == ["a", "b"]""",
     "numpy": "import numpy\nassert (numpy.ones((300, 300)) @ numpy.ones((300, 300)) == 300).all()",
     "scipy": "import numpy, scipy.linalg\nassert abs(scipy.linalg.det(numpy.eye(200) * 1.5) - 1.5**200) < 1e20",

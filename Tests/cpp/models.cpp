@@ -128,7 +128,7 @@ TEST(kinds, "Regression, neighbours, clusters and components have their figures.
       CHECK(std::abs(back[row][col] - corners.features[static_cast<std::size_t>(2 * row + col)]) < 1e-4f);
   const std::vector<std::string> names = components.attributes();
   CHECK(std::find(names.begin(), names.end(), "components") != names.end());
-  CHECK(contains(Model::schema("pca"), "components"));
+  CHECK(contains(Model::schema("pca"), "nComponents"));
   CHECK(Model::kinds().size() >= 7);
 }
 

@@ -12,6 +12,6 @@ assert loaded == {str(here.parent / "libmaquette.so.0")}, loaded
 store = maquette.Store("memory:")
 points = store.dataset("points")
 points.append([[0.0, 0.0], [0.0, 0.1], [5.0, 5.0], [5.0, 5.1]] * 10, ["near", "near", "far", "far"] * 10)
-model = maquette.MLPClassifier(layers=[8], epochs=20, seed=1).fit(points)
+model = maquette.MLPClassifier(layers=[8], epochs=60, learning_rate=0.05, seed=1).fit(points)
 assert model.predict([[0.0, 0.05], [5.0, 5.05]]).tolist() == ["near", "far"]
 print(f"trained and predicted with {loaded.pop()}")
