@@ -83,7 +83,7 @@ TEST(cancelling, "A training is waited for, for a while, and cancelled.") {
   const Corners corners;
   Model model("mlp-classifier", R"({"epochs": 1000000, "layers": [8], "seed": 1})");
   model.train({corners.features, 2}, corners.labels);
-  CHECK(!model.wait_for(0ms));
+  CHECK(!model.wait_for(0ms) && model.is_training());
   THROWS(model.train({corners.features, 2}, corners.labels), MAQUETTE_E_BUSY);
   model.cancel();
   THROWS(model.wait(), MAQUETTE_E_CANCELLED);

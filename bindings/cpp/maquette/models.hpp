@@ -146,6 +146,8 @@ class Model : public detail::Handle<maquette_model, maquette_model_destroy> {
   void wait() const { detail::call(maquette_model_wait, get(), static_cast<int64_t>(MAQUETTE_FOREVER)); }
   /** False where the time passed first. */
   bool wait_for(std::chrono::milliseconds time) const { return detail::waited(maquette_model_wait, get(), time); }
+  /** Whether a training goes on; not whether all callbacks have returned from its last event. */
+  bool is_training() const { return detail::result<int32_t>(maquette_model_is_training, get()) != 0; }
   void cancel() { detail::check(maquette_model_cancel(get())); }
   /** Keeps the best epoch, not the last. */
   void cancel_keeping_best() {

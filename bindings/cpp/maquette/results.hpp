@@ -68,6 +68,7 @@ class BatchPrediction : public detail::Handle<maquette_batch_prediction, maquett
   bool wait_for(std::chrono::milliseconds time) const {
     return detail::waited(maquette_batch_prediction_wait, get(), time);
   }
+  bool is_running() const { return detail::result<int32_t>(maquette_batch_prediction_is_running, get()) != 0; }
   void cancel() { detail::check(maquette_batch_prediction_cancel(get())); }
   void clear() { detail::call(maquette_batch_prediction_clear, get()); }
   int64_t count() const { return detail::result<int64_t>(maquette_batch_prediction_count, get()); }
