@@ -1,7 +1,7 @@
 """The shared library itself: how large it is without OpenBLAS, and how long a program waits for it.
 
-The size is that of the stripped file, less what the linker's map says is OpenBLAS's, see tools/library-size.py. Loading is
-`dlopen` in a fresh process, with all symbols bound at once, and the first call.
+The size is that of the stripped file, less what the linker's map says is OpenBLAS's, see tools/library-size.py. Loading
+is `dlopen` in a fresh process, with all symbols bound at once, and the first call.
 """
 
 from __future__ import annotations

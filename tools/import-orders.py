@@ -3,8 +3,8 @@
 
     tools/import-orders.py numpy scipy sklearn torch …
 
-Run by the Python that has them. Two runtimes of OpenMP, two copies of OpenBLAS or another C++ runtime in one process would
-show: as a crash, a hang, or a wrong result.
+Run by the Python that has them. Two runtimes of OpenMP, two copies of OpenBLAS or another C++ runtime in one process
+would show: as a crash, a hang, or a wrong result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import sys
 #: What shows that a package works: multiplies matrices, mostly, on its own threads.
 USES = {
     "maquette": """
-model = maquette.MLPClassifier(layers=[8], epochs=60, learning_rate=0.05, seed=1).fit([[0.0], [0.1], [5.0], [5.1]] * 10, list("aabb") * 10)
+model = maquette.MLPClassifier(layers=[8], epochs=60, learning_rate=0.05, seed=1)
+model.fit([[0.0], [0.1], [5.0], [5.1]] * 10, list("aabb") * 10)
 assert model.predict([[0.0], [5.0]]).tolist() == ["a", "b"]""",
     "numpy": "import numpy\nassert (numpy.ones((300, 300)) @ numpy.ones((300, 300)) == 300).all()",
     "scipy": "import numpy, scipy.linalg\nassert abs(scipy.linalg.det(numpy.eye(200) * 1.5) - 1.5**200) < 1e20",
@@ -38,7 +39,9 @@ def main() -> int:
         uses = [USES[package].strip() for package in order]
         code = "\n".join([f"import {', '.join(order)}", *uses, *reversed(uses)])
         try:
-            run = subprocess.run([sys.executable, "-X", "faulthandler", "-c", code], stderr=subprocess.PIPE, text=True, timeout=300)
+            run = subprocess.run(
+                [sys.executable, "-X", "faulthandler", "-c", code], stderr=subprocess.PIPE, text=True, timeout=300
+            )
             failure = run.stderr if run.returncode else ""
         except subprocess.TimeoutExpired:
             failure = "it hangs"

@@ -3,8 +3,8 @@
 
     tools/library-size.py MAP LIBRARY [--most MEGABYTES]
 
-A section of OpenBLAS counts with the gap that its alignment leaves in front of it, and with the relocations of its tables
-of kernels. Ends with status 1 where the rest is larger than `most`.
+A section of OpenBLAS counts with the gap that its alignment leaves in front of it, and with the relocations of its
+tables of kernels. Ends with status 1 where the rest is larger than `most`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def shares(path: Path) -> Counter[str]:
     found: Counter[str] = Counter()
     section, end = "", 0
     for line in path.open():
-        match = re.match(r" *([0-9a-f]+) +[0-9a-f]+ +([0-9a-f]+) +\d+ (?:([^ ].*)| {8}([^ ].*):\(.*\))$", line.rstrip("\n"))
+        match = re.match(
+            r" *([0-9a-f]+) +[0-9a-f]+ +([0-9a-f]+) +\d+ (?:([^ ].*)| {8}([^ ].*):\(.*\))$", line.rstrip("\n")
+        )
         if not match:
             continue
         start, size = int(match[1], 16), int(match[2], 16)

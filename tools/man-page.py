@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes the manual page maquette(3), in mdoc, out of the comments of maquette.h.
 
-    tools/man-page.py include/maquette.h > maquette.3
+tools/man-page.py include/maquette.h > maquette.3
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 #: A banner between sections, or a comment for a declaration and what follows it up to its semicolon.
 PARTS = re.compile(
     r"/\* -{40,}\n \* (?P<section>.*?)\n \* -+ \*/"
-    r"|/\*\*(?P<comment>.*?)\*/\n(?P<code>#define [^\n]*|(?:typedef struct \w+ \w+;\n)+|[^;{/#]+(?:\{(?:[^}\n]*|.*?\n)\})?[^;{/]*;)?"
+    r"|/\*\*(?P<comment>.*?)\*/\n"
+    r"(?P<code>#define [^\n]*|(?:typedef struct \w+ \w+;\n)+|[^;{/#]+(?:\{(?:[^}\n]*|.*?\n)\})?[^;{/]*;)?"
     r"|^(?P<bare>enum \{[^}]*\};)",
     re.DOTALL | re.MULTILINE,
 )

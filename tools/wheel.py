@@ -28,7 +28,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         # A copy, so that no checkout ever finds a library between the modules.
         copy = Path(name, "maquette")
-        shutil.copytree(BINDING, copy, ignore=shutil.ignore_patterns("tests", "build", "*.egg-info", "__pycache__", "*.so*", ".*"))
+        shutil.copytree(
+            BINDING, copy, ignore=shutil.ignore_patterns("tests", "build", "*.egg-info", "__pycache__", "*.so*", ".*")
+        )
         shutil.copy(library, copy / "maquette" / "libmaquette.so.0")
         shutil.copy(ROOT / "LICENSE", copy / "LICENSE")
         # OpenBLAS is inside, and its licence asks to be shown.
@@ -36,7 +38,18 @@ def main() -> None:
         for old in folder.glob("maquette-*.whl"):
             old.unlink()
         subprocess.run(
-            [sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps", "--wheel-dir", folder, copy],
+            [
+                sys.executable,
+                "-m",
+                "pip",
+                "wheel",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--wheel-dir",
+                folder,
+                copy,
+            ],
             env={**os.environ, "MAQUETTE_WHEEL_PLATFORM": tag},
             check=True,
         )

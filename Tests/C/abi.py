@@ -4,8 +4,8 @@
     Tests/C/abi.py check HEADER LIBRARY ABI.JSON    0: the same; 1: it breaks programs; 2: something was added
     Tests/C/abi.py write HEADER LIBRARY ABI.JSON    notes how it is now
 
-What was noted must stay as long as the soname does. A struct may grow at its end if it tells its size; everything else of a
-type, a constant or a function that changes, or goes, breaks the programs that were built before.
+What was noted must stay as long as the soname does. A struct may grow at its end if it tells its size; everything else
+of a type, a constant or a function that changes, or goes, breaks the programs that were built before.
 """
 
 from __future__ import annotations
@@ -33,13 +33,16 @@ def main() -> int:
     broken, added = [*breaks(before, now)], [*additions(before, now)]
     if broken and before["soname"] == now["soname"]:
         print(f"This breaks the programs that were built for {now['soname']}:", *broken, sep="\n  ", file=sys.stderr)
-        print("Please add instead of changing. If there is no other way: a new soname, and `make abi`.", file=sys.stderr)
+        print(
+            "Please add instead of changing. If there is no other way: a new soname, and `make abi`.", file=sys.stderr
+        )
         return 1
     if broken or added or before != now:
         what = ["the soname"] if before["soname"] != now["soname"] else added
         print("The interface has more than is noted:", *what, "Please run `make abi`.", sep="\n  ", file=sys.stderr)
         return 2
-    print(f"{len(now['functions'])} functions, {len(now['structs'])} structs and {len(now['constants'])} constants are as noted")
+    counts = [f"{len(now[what])} {what}" for what in ("functions", "structs", "constants")]
+    print(f"{', '.join(counts)} are as noted")
     return 0
 
 
@@ -87,7 +90,9 @@ def layouts(header: Path, records: dict[str, Any]) -> dict[str, Any]:
         lines.append('  printf("\\n");')
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "layouts.c")
-        source.write_text("\n".join(["#include <stdio.h>", f'#include "{header.resolve()}"', "int main(void) {", *lines, "}"]))
+        source.write_text(
+            "\n".join(["#include <stdio.h>", f'#include "{header.resolve()}"', "int main(void) {", *lines, "}"])
+        )
         run([CLANG, "-std=c11", source, "-o", Path(folder, "layouts")])
         numbers = [[int(number) for number in line.split()] for line in run([Path(folder, "layouts")]).splitlines()]
     return {
@@ -141,7 +146,7 @@ def additions(before: dict[str, Any], now: dict[str, Any]) -> Iterator[str]:
         yield from (f"{name}" for name in now[what] if name not in before[what])
     for name, new in now["structs"].items():
         if name in before["structs"] and new != before["structs"][name]:
-            yield f"struct {name}: {[field[0] for field in new['fields'][len(before['structs'][name]['fields']):]]}"
+            yield f"struct {name}: {[field[0] for field in new['fields'][len(before['structs'][name]['fields']) :]]}"
 
 
 if __name__ == "__main__":

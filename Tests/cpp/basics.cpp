@@ -46,7 +46,8 @@ TEST(strings, "Strings come out of JSON as they went in.") {
   CHECK(dataset.read().labels == labels);
   using detail::strings;
   CHECK(strings("[]").empty());
-  CHECK(strings(R"(["\u00e4\u20ac\ud83c\udfa8\/\b"])") == std::vector<std::string>{"\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xa8/\b"});
+  const std::string drawn = "\xc3\xa4\xe2\x82\xac\xf0\x9f\x8e\xa8/\b";
+  CHECK(strings(R"(["\u00e4\u20ac\ud83c\udfa8\/\b"])") == std::vector<std::string>{drawn});
 }
 
 TEST(handles, "A handle that was moved from, or closed, is empty, and answers as any bad handle does.") {
