@@ -3,7 +3,7 @@
 #
 #     Tests/C/run.sh LIBRARY [PROGRAM…]
 #
-# PROGRAMs: header, library, and those that the file `programs` lists; all unless given. CC, CFLAGS and the folder BUILD
+# PROGRAMs: header, abi, library, and those that the file `programs` lists; all unless given. CC, CFLAGS and the folder BUILD
 # may be set; TEST_SECONDS, TEST_ROUNDS and TEST_CHURN make tests shorter or longer.
 set -eu
 
@@ -13,7 +13,7 @@ root=$(cd "$here/../.." && pwd)
 library=$(realpath "$1")
 shift
 # shellcheck disable=SC2046 # several words
-[ $# -gt 0 ] || set -- header library $(cat "$here/programs")
+[ $# -gt 0 ] || set -- header abi library $(cat "$here/programs")
 
 build=${BUILD:-$root/build/c-tests}
 mkdir -p "$build"
@@ -28,6 +28,7 @@ for program in "$@"; do
   echo "== $program"
   case $program in
     header) "$here/header.sh" "$root/include" || failed="$failed $program" ;;
+    abi) "$here/abi.sh" "$library" "$root/include/maquette.h" || failed="$failed $program" ;;
     library) "$here/library.sh" "$library" "$root/include/maquette.h" || failed="$failed $program" ;;
     *)
       source=$here/$program.c
