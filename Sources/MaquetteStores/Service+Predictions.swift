@@ -113,9 +113,6 @@ extension Service {
   }
 
   /// What the predictions have in common, as noted or else learned from all of them; nil where there are none.
-  ///
-  /// A function of its own, without the service: with all of this in the closure above, what the compiler made of it kept the
-  /// service, and so the store, for ever (Swift 6.3, optimized).
   private static func form(of session: any Session, _ name: String) throws(MaquetteError) -> PredictionForm? {
     if let run = try session.predictionRun() { return run.form }
     var form: PredictionForm?

@@ -6,7 +6,8 @@ import MaquetteSystem
 /// a limit must be an error, not a SIGXFSZ on the host's thread.
 final class SerialWorker: Sendable {
   private struct State {
-    var jobs: ArraySlice<@Sendable () -> Void> = []
+    /// No slice: one would keep what was taken out of it, and with it the store whose thread this is, for ever.
+    var jobs: [@Sendable () -> Void] = []
     var isStopping = false
     var hasEnded = false
     var thread: UInt = 0
@@ -25,7 +26,7 @@ final class SerialWorker: Sendable {
 
   private static func nextJob(_ state: Monitor<State>) -> (@Sendable () -> Void)? {
     let next = state.wait(until: .never) { state -> (@Sendable () -> Void)?? in
-      if let job = state.jobs.popFirst() { return .some(job) }
+      if !state.jobs.isEmpty { return .some(state.jobs.removeFirst()) }
       return state.isStopping ? .some(nil) : nil
     }
     return next ?? nil
