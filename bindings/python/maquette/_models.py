@@ -50,7 +50,7 @@ from ._svg import shortened
 from ._text import fetch_json, owned_text, snake_case, to_json, utf8
 from ._training import TrainingStatus, TrainingStream
 from ._views import model_html
-from ._waiting import cancelled_by_ctrl_c, wait_for
+from ._waiting import cancelled_by_ctrl_c, wait_async, wait_for
 
 Self = TypeVar("Self", bound="Model")
 
@@ -269,6 +269,18 @@ class Model(Owner):
             if not (status.is_final and self.is_training):  # else: that of the training before
                 display(status)
             return self._wait(timeout, display, queue)
+
+    async def wait_async(self: Self, timeout: float | None = None) -> Self:
+        """Awaits in an event loop that the training is over, `timeout` seconds at the most; returns the model.
+
+        >>> model.train(digits)
+        >>> await model.wait_async()
+
+        Raises what `wait` raises. It takes no thread and polls nothing. A task that is cancelled meanwhile leaves the
+        training running: `cancel` ends it.
+        """
+        await wait_async("the training", timeout, self._wait_once, self.training)
+        return self
 
     def _wait(self: Self, timeout: float | None, display: Progress | None, queue: Queue[TrainingStatus] | None) -> Self:
         def step(milliseconds: int) -> bool:
