@@ -39,6 +39,7 @@ from ._handles import Owner
 from ._library import Matrix, library
 from ._store import Store
 from ._streams import Stream
+from ._tables import Tables, is_table
 from ._text import owned_text, to_json, utf8
 from ._views import dataset_html
 
@@ -48,7 +49,7 @@ Instance = Document
 MANY_VALUES = 2_000_000
 
 
-class Dataset(Exchange):
+class Dataset(Exchange, Tables):
     """Labelled instances in a store: documents with the features `x`, the label `y`, and whatever else you add.
 
     >>> digits = Dataset(store, "digits")
@@ -66,13 +67,21 @@ class Dataset(Exchange):
 
     # Adding and removing
 
-    def append(self, X: Features, y: Labels | None = None) -> None:
+    def append(self, X: Features, y: Labels | str | None = None) -> None:
         """Adds an instance for each row of `X`, all or none.
 
         `X` has the shape (rows, features), or (rows, …) for images and the like, any numbers. It is kept as 32-bit
         floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept
-        as text), None for a row without one.
+        as text), None for a row without one. Raises `BadShapeError`, `NotFiniteError`, `StoreIOError`, `FullError`.
+
+        >>> irises.append(frame, "species")
+
+        A table of pandas, polars or pyarrow may be `X`, alone or with the name of the column of labels as `y`: see
+        `append_arrow`, which can do more.
         """
+        if is_table(X) and (y is None or isinstance(y, str)):
+            self.append_arrow(X, label=y)
+            return
         array, shape = tensors_of_numbers(X, "X")
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
         self._append(readable(array), shape, labels, None)

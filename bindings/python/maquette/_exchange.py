@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ctypes import byref, c_int64, c_void_p
 from typing import TYPE_CHECKING, Any
 
-from ._arrow import add, export
 from ._documents import Query, query_of
 from ._handles import Owner
 from ._library import library
@@ -101,36 +100,6 @@ class Exchange(Owner):
         text = to_json(options, "options")
         self._call(library.maquette_dataset_export_csv, utf8(os.fspath(path), "path"), text, byref(count))
         return count.value
-
-    def append_arrow(
-        self,
-        data: Any,
-        *,
-        label: str | int | None = None,
-        targets: Sequence[str | int] = (),
-        features: Sequence[str | int] | None = None,
-    ) -> int:
-        """Adds an instance for each row of a table that speaks Arrow: of pyarrow, polars, pandas; returns how many.
-
-        >>> irises.append_arrow(polars.read_parquet("irises.parquet"), label="species")
-
-        A column is named, or counted from 0; -1 is the last. Unless given, the features are the lists of the column
-        "x", if there is one, else all columns of numbers that are left; "y" is the label, or the targets where it holds
-        floats. A null is a row without a label. Each record batch is stored in one transaction. Raises `BadFormatError`
-        or `NotFiniteError` with the row and the column, `NotFoundError`, `BadShapeError`, `StoreIOError`.
-        """
-        options: dict[str, Any] = {}
-        options |= {name: value for name, value in (("label", label), ("features", features)) if value is not None}
-        if targets:
-            options["targets"] = list(targets)
-        return add(self, data, options)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """All instances as Arrow record batches: `pyarrow.table(digits)`, `polars.DataFrame(digits)`.
-
-        The columns are `id`, `x`, a list of floats, and `y`.
-        """
-        return export(self)
 
     def split(
         self,

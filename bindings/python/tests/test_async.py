@@ -9,9 +9,9 @@ import time
 
 import numpy
 import pytest
+from conftest import ENDLESS, PATIENCE, Digits
 
 import maquette
-from conftest import ENDLESS, PATIENCE, Digits
 
 
 def run(task) -> object:
@@ -51,7 +51,7 @@ def test_a_training_is_awaited_while_the_loop_goes_on(digits: Digits) -> None:
 
 def test_what_ends_a_training_is_raised_where_it_is_awaited(digits: Digits, endless: maquette.Model) -> None:
     async def learn() -> None:
-        with pytest.raises(maquette.WaitTimeoutError, match="the training was not over within 0.05 s"):
+        with pytest.raises(maquette.WaitTimeoutError, match=r"the training was not over within 0.05 s"):
             await endless.wait_async(timeout=0.05)
         assert endless.is_training
         waiting = [asyncio.create_task(endless.wait_async()) for _ in range(3)]
@@ -122,7 +122,7 @@ def test_events_are_awaited_with_a_timeout_and_none_is_lost(trained: maquette.Mo
         epochs = trained.parameter("epochs")
         with epochs.queue() as queue:
             assert await queue.get_async() == 20
-            with pytest.raises(maquette.WaitTimeoutError, match="no event of epochs within 0.02 s"):
+            with pytest.raises(maquette.WaitTimeoutError, match=r"no event of epochs within 0.02 s"):
                 await queue.get_async(timeout=0.02)
             waiting = asyncio.create_task(queue.get_async())
             await asyncio.sleep(0)
