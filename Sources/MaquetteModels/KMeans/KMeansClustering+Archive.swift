@@ -6,7 +6,8 @@ public import MaquetteSystem
 extension KMeansClustering {
   private static let file = "model.safetensors"
 
-  /// A safetensors file: `centers` [clusters, features], `counts`, `inertia`, and `clusters` of the training rows.
+  /// A safetensors file: `centers` [clusters, features], `counts`, `inertia`, `clusters` of the training rows, and
+  /// `iterations`, which files of earlier versions do not have.
   public func archive() throws(MaquetteError) -> ModelArchive {
     guard let fitted = published.current else { throw notTrained }
     let file = SafeTensors(
@@ -15,6 +16,7 @@ extension KMeansClustering {
         ("counts", SafeTensors.Tensor(doubles: fitted.counts, shape: [fitted.counts.count])),
         ("clusters", SafeTensors.Tensor(fitted.clusters, shape: [fitted.clusters.count])),
         ("inertia", SafeTensors.Tensor(doubles: [fitted.inertia], shape: [1])),
+        ("iterations", SafeTensors.Tensor([Int32(clamping: fitted.iterations)], shape: [1])),
       ], metadata: [("kind", Self.kind), ("version", "1")])
     return ModelArchive(
       format: Self.kind, metadata: ["parameters": .object(parameterValues)],
@@ -36,7 +38,9 @@ extension KMeansClustering {
         name: Self.file)
     }
     let parameters = try storedParameters(archive)
-    let fitted = try FittedClusters(centers: centers, counts: counts, clusters: clusters, inertia: inertia)
+    let fitted = try FittedClusters(
+      centers: centers, counts: counts, clusters: clusters, inertia: inertia,
+      iterations: Int(max(0, file["iterations"]?.integers?.first ?? 0)))
     try setParameters(parameters)
     publish(fitted)
   }
