@@ -23,6 +23,9 @@ class Exchange(Owner):
         """Writes all instances, or those that match, into a file in Marcelle's JSON; returns how many.
 
         What was there is replaced when the new file is complete. Raises `StoreIOError`, an `OSError`, or `FullError`.
+
+        `path` is that of the file. `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are
+        values they must have; without, all match.
         """
         count = c_int64()
         text = to_json(query_of(query, fields), "query")
@@ -30,7 +33,11 @@ class Exchange(Owner):
         return count.value
 
     def to_json(self, query: Query | None = None, **fields: Any) -> str:
-        """All instances, or those that match, as a text in Marcelle's JSON."""
+        """All instances, or those that match, as a text in Marcelle's JSON.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         pointer = c_void_p()
         self._call(library.maquette_dataset_download_text, to_json(query_of(query, fields), "query"), byref(pointer))
         return owned_text(pointer)
@@ -40,6 +47,8 @@ class Exchange(Owner):
 
         The file is checked to its end before the first is stored. Raises `BadFormatError`, `BadJSONError`,
         `BadShapeError` or `NotFiniteError` naming the instance, `StoreIOError`.
+
+        `path` is that of the file.
         """
         count = c_int64()
         self._call(library.maquette_dataset_upload, utf8(os.fspath(path), "path"), byref(count))
@@ -70,6 +79,8 @@ class Exchange(Owner):
         `targets` those of numbers to be learnt instead, `features` those of the features (all others). The file is
         checked to its end before the first row is stored. Raises `BadFormatError` or `NotFiniteError` with the line and
         the column, `NotFoundError` for a column that is not there, `BadShapeError`, `StoreIOError`.
+
+        `path` is that of the file; with `header`, its first line has the names; `separator` is one character.
         """
         options: dict[str, Any] = {"header": header, "separator": separator}
         options |= {name: value for name, value in (("label", label), ("features", features)) if value is not None}
@@ -92,6 +103,9 @@ class Exchange(Owner):
 
         `names` are those of the features, "x0" and so on unless given. Where the first instance has a list of numbers
         as `y`, there are columns "y0" and so on.
+
+        `path` is that of the file; with `header`, its first line has the names; `separator` is one character. Raises
+        `BadShapeError` for names that are too few or too many, `StoreIOError`, `FullError`.
         """
         options: dict[str, Any] = {"header": header, "separator": separator}
         if names is not None:
@@ -117,6 +131,8 @@ class Exchange(Owner):
 
         `share` goes into the first. Both get the same share of every value of the field `stratify`; with `group`, equal
         values of that field stay together instead. The same seed draws the same.
+
+        `first` and `second` are the two datasets.
         """
         for part in (first, second):
             if not isinstance(part, Exchange):

@@ -29,7 +29,7 @@ from ._errors import (
 from ._handles import Owner
 from ._labels import LabelMemory
 from ._library import Matrix, library
-from ._model_files import ModelFiles
+from ._model_files import ModelFiles, opened_bytes
 from ._prediction import (
     ALL,
     NO_LABEL,
@@ -105,6 +105,9 @@ class Model(ModelFiles):
 
     Its parameters are attributes: `model.epochs` reads one, `model.epochs = 30` sets it for the next training, and
     `model.parameter("epochs")` is the stream of its values.
+
+    `kind` is one of `maquette.kinds()`; the parameters are those that `maquette.schema(kind)` describes. Raises
+    `UnknownKindError`, `UnknownParameterError`, `BadParameterError`.
     """
 
     #: Of a subclass, which has an attribute for each parameter of the kind.
@@ -165,10 +168,35 @@ class Model(ModelFiles):
         made._adopt(handle)
         return made
 
+    # Travelling
+
+    def __copy__(self: Self) -> Self:
+        return self.clone()
+
+    def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the parameters, and what was learned as the file that `download` writes.
+
+        A training that runs goes on; its last finished epoch is what travels. A synced model is not synced there.
+        """
+        try:
+            data = self.to_bytes()
+        except NotTrainedError:
+            data = None
+        # The class that `Model("some-kind")` makes is found by its kind, not by its name.
+        cls = type(self)
+        base = cls.__mro__[1] if cls is class_of_kind(cls.__mro__[1], cls.kind) else cls
+        return _unpickled, (base, cls.kind, self.parameters if data is None else None, data)
+
     # Parameters
 
     def parameter(self, name: str) -> Stream[Any]:
-        """The stream of one parameter: `value`, `set(value)`, `subscribe(function)`."""
+        """The stream of one parameter: `value`, `set(value)`, `subscribe(function)`.
+
+        `name` is that of the parameter in Python, or in Maquette. Raises `UnknownParameterError`.
+        """
         handle = c_void_p()
         self._call(
             library.maquette_model_parameter,
@@ -192,7 +220,10 @@ class Model(ModelFiles):
         object.__setattr__(self, name, value)
 
     def stream(self, name: str) -> Stream[Any]:
-        """Another stream of the model: of k-means `centers` and `clusters`."""
+        """Another stream of the model: of k-means `centers` and `clusters`.
+
+        `name` is that of the stream. Raises `NotFoundError` where the kind has none of that name.
+        """
         handle = c_void_p()
         self._call(library.maquette_model_stream, utf8(name, "name"), byref(handle))
         return Stream(self, handle, name)
@@ -240,7 +271,10 @@ class Model(ModelFiles):
             raise
 
     def partial_train(self, data: Dataset | Selection | Features | Blocks, y: Labels | None = None) -> None:
-        """Starts learning rows on top of those before, and returns at once: `train` with the mode "partial"."""
+        """Starts learning rows on top of those before, and returns at once: `train` with the mode "partial".
+
+        `data` and `y` are as for `train`. Raises `UnsupportedError` for kinds that can't, as umap.
+        """
         self.train(data, y, mode="partial")
 
     def _show(self, display: Progress) -> Subscription:
@@ -321,7 +355,11 @@ class Model(ModelFiles):
         progress: bool | TextIO = False,
         mode: str = "fresh",
     ) -> Self:
-        """Trains and waits; returns the model."""
+        """Trains and waits; returns the model.
+
+        `data`, `y`, `validation`, `progress` and `mode` are as for `train`. Raises what `train` and `wait` raise;
+        Ctrl-C cancels the training.
+        """
         if not progress:
             with self._cancelled_by_ctrl_c():
                 self.train(data, y, validation, mode=mode)
@@ -336,6 +374,8 @@ class Model(ModelFiles):
         """Asks the training to end, which it does within one mini-batch. Without a training, this does nothing.
 
         What stays is the last epoch, or the "best": the one with the least validation loss.
+
+        That is what `keep` says: "last" or "best".
         """
         if keep not in KEPT:
             raise InvalidArgumentError(f"keep must be one of {', '.join(KEPT)}, not {keep!r}", "keep")
@@ -380,6 +420,9 @@ class Model(ModelFiles):
         >>> clustering.predict(row)      # ClusterPrediction(cluster=2, confidences=[0.01, 0.02, 0.97])
         >>> clustering.predict(rows)     # array([2, 0, …])
         >>> projection.predict(rows)     # float32, (rows, components)
+
+        `X` is a row, (features,), or rows, (rows, features), of any numbers. Raises `NotTrainedError`, `BadShapeError`
+        for rows of another width, `NotFiniteError`.
         """
         if self.task != "classification":
             return self._numbers(self.predict_proba(X))
@@ -407,6 +450,8 @@ class Model(ModelFiles):
 
         float32, of the shape (labels,) or (rows, labels); a row sums up to 1, or is all 0 where it belongs to no
         label. With `out`, an array of float32 or float64, it is written there.
+
+        `X` is a row, (features,), or rows, (rows, features), of any numbers. Raises what `predict` raises.
         """
         slots = self._slots
         try:
@@ -474,7 +519,10 @@ class Model(ModelFiles):
         return names
 
     def attribute(self, name: str) -> Floats:
-        """What else the training has found out, as a matrix: `centers`, `components`, …"""
+        """What else the training has found out, as a matrix: `centers`, `components`, …
+
+        `name` is one of `attributes`. Raises `NotFoundError` for another, `NotTrainedError`.
+        """
         encoded = utf8(name, "name")
         while True:
             found = numpy.empty(self._attribute_shape(name), numpy.float32)
@@ -505,6 +553,9 @@ class Model(ModelFiles):
 
         With an `id`, that one is replaced. With a `history`, so many models of the name stay, this one among them, and
         those before are removed.
+
+        `metadata` is kept with it: a dictionary of what JSON can hold. Raises `NotTrainedError`, `StoreIOError`,
+        `FullError`.
         """
         pointer = c_void_p()
         extra = None if metadata is None else to_json(metadata, "metadata")
@@ -531,7 +582,12 @@ class Model(ModelFiles):
         return owned_text(pointer)
 
     def load(self, store: Store, id_or_name: str) -> dict[str, Any]:
-        """Loads a saved model of the same kind; of several of one name, the latest. Returns what is stored about it."""
+        """Loads a saved model of the same kind; of several of one name, the latest. Returns what is stored about it.
+
+        `store` is where it was saved, `id_or_name` which one. Weights, labels and parameters are then those of the
+        saved model. Raises `NotFoundError`, `BadFormatError`, `BusyError` during a training; then the model stays as it
+        was.
+        """
         name = utf8(id_or_name, "id_or_name")
         with self._labels.changing():
             stored: dict[str, Any] = self._json(library.maquette_model_load, store._handle, name)
@@ -658,6 +714,16 @@ class Model(ModelFiles):
 
     def _explained(self, error: MaquetteError) -> MaquetteError:
         return self._closed_error() if isinstance(error, BadHandleError) and self.closed else error
+
+
+def _unpickled(base: type[Model], kind: str, parameters: dict[str, Any] | None, data: bytes | None) -> Model:
+    """The model that was pickled."""
+    cls = base if base.kind else class_of_kind(base, kind)  # type: ignore[arg-type]
+    if data is not None:
+        return cls._made_of(opened_bytes(data))
+    made: Model = object.__new__(cls)
+    Model.__init__(made, kind, **(parameters or {}))
+    return made
 
 
 #: What a prediction has a number for.

@@ -130,6 +130,7 @@ class Subscription:
 
     @property
     def active(self) -> bool:
+        """Whether the function is still called."""
         return not self._receiver.ended
 
     @property

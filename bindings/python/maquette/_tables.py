@@ -50,6 +50,8 @@ class Tables(Owner):
 
         Raises `BadFormatError` or `NotFiniteError` with the row and the column for what is missing, `NotFoundError`,
         `BadShapeError`, `StoreIOError`.
+
+        `data` is the table: whatever has the method `__arrow_c_stream__`.
         """
         named = [name for name in (label, *targets, *(features or ()), *fields) if isinstance(name, str)]
         data = prepared(data, named, label)
@@ -163,9 +165,9 @@ def prepared(data: Any, named: Sequence[str], label: str | int | None) -> Any:
         if column in data.columns and isinstance(data[column].dtype, pandas.CategoricalDtype):
             kind = data[column].cat.categories.dtype
             if kind.kind in "iu":
-                data = data.assign(**{column: data[column].astype("Int64")})
+                data = data.astype({column: "Int64"})
             elif kind.kind == "b":
-                data = data.assign(**{column: data[column].astype("boolean")})
+                data = data.astype({column: "boolean"})
     return data
 
 

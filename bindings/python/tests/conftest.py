@@ -15,6 +15,9 @@ import pytest
 
 import maquette
 
+# SciPy looks at it when it is imported: without, scikit-learn leaves a check out.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parents[1]
 

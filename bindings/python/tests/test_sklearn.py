@@ -10,9 +10,9 @@ import warnings
 
 import numpy
 import pytest
+from conftest import Digits, environment
 
 import maquette
-from conftest import Digits, environment
 
 sklearn = pytest.importorskip("sklearn")
 
@@ -245,7 +245,11 @@ def test_k_means_finds_groups(digits: Digits) -> None:
         parts.partial_fit(part)
     assert len(parts.labels_) == 100 and parts.score(X) > -3 * estimator.inertia_
     assert KMeans(5, batch_size=32, random_state=0).fit(X).score(X) > -3 * estimator.inertia_
-    for changes, words in (({"init": "odd"}, "init can't be"), ({"n_init": "odd"}, "n_init"), ({"n_clusters": 301}, "n_s")):
+    for changes, words in (
+        ({"init": "odd"}, "init can't be"),
+        ({"n_init": "odd"}, "n_init"),
+        ({"n_clusters": 301}, "n_s"),
+    ):
         with pytest.raises(ValueError, match=words):
             KMeans(random_state=0).set_params(**changes).fit(X)
 

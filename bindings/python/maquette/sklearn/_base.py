@@ -149,7 +149,7 @@ class Classifier(ClassifierMixin, Estimator):
     def _learn_codes(self, X: Array, codes: Array, mode: str) -> None:
         if mode == "fresh" and (codes == codes[0]).all():
             # Nothing to tell apart yet: the rows wait for those of another class.
-            vars(self).pop("model_", None)
+            self.__dict__.pop("model_", None)
             self._held = X, codes
             self._learned(X)
             return
@@ -174,7 +174,8 @@ class Classifier(ClassifierMixin, Estimator):
         confidences = self.model_.predict_proba(rows)
         places = {text: place for place, text in enumerate(self._texts())}
         likely[:, [places[label] for label in self.model_.labels]] = confidences
-        return likely / likely.sum(axis=1, keepdims=True)
+        likely /= likely.sum(axis=1, keepdims=True)
+        return likely
 
     def predict(self, X: Any) -> Array:
         """The likeliest class of each row of `X`: (rows,), of the type of `y`. Raises as `predict_proba`."""

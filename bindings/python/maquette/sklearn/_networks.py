@@ -67,7 +67,7 @@ class Network(Estimator):
         self.loss_ = self.loss_curve_[-1]
         self.n_iter_ = len(self.loss_curve_)
         for name, measure in (("validation_loss_curve_", "loss_val"), ("validation_scores_", "accuracy_val")):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
             if curves.get(measure):
                 setattr(self, name, curves[measure])
 

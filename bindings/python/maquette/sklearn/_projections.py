@@ -65,7 +65,7 @@ class PCA(Projection):
 
     def _count(self, rows: int) -> int:
         """How many components are looked for at first."""
-        most = min(rows, self.n_features_in_)
+        most = min(rows, int(self.n_features_in_))
         if self.n_components is None:
             return most
         if isinstance(self.n_components, numbers.Integral):
