@@ -67,8 +67,8 @@ class MLPRegressor(NetworkModel):
 
     >>> model = MLPRegressor(units=[64, 32], epochs=20).fit(X, y)    # y: (rows,) or (rows, targets)
 
-    `maquette.schema("mlp-regressor")` describes its parameters. It is trained as an `MLPClassifier` is, against the mean
-    squared error.
+    `maquette.schema("mlp-regressor")` describes its parameters. It is trained as an `MLPClassifier` is, against the
+    mean squared error.
     """
 
     kind = "mlp-regressor"
@@ -163,8 +163,9 @@ class KMeans(Model):
     >>> model = KMeans(k=3).fit(X)
     >>> model.centers, model.clusters, model.inertia
 
-    `maquette.schema("kmeans-clustering")` describes its parameters. Sources: Lloyd, "Least squares quantization in PCM",
-    1982; Arthur & Vassilvitskii, "k-means++", 2007; Sculley, "Web-scale k-means clustering", 2010, for mini-batches.
+    `maquette.schema("kmeans-clustering")` describes its parameters. Sources: Lloyd, "Least squares quantization in
+    PCM", 1982; Arthur & Vassilvitskii, "k-means++", 2007; Sculley, "Web-scale k-means clustering", 2010, for
+    mini-batches.
     """
 
     kind = "kmeans-clustering"
@@ -221,8 +222,8 @@ class PCA(Model):
     >>> scores = model.predict(X)
     >>> model.inverse(scores)
 
-    `maquette.schema("pca")` describes its parameters. Source: Pearson, "On lines and planes of closest fit to systems of
-    points in space", 1901.
+    `maquette.schema("pca")` describes its parameters. Source: Pearson, "On lines and planes of closest fit to
+    systems of points in space", 1901.
     """
 
     kind = "pca"

@@ -11,7 +11,7 @@ from ._streams import Stream
 from ._views import status_html, stream_html
 
 if TYPE_CHECKING:
-    from ._models import Model
+    from ._model_training import ModelTraining
 
 #: What a training measures: the names in Python, with those in a status.
 MEASURES = {
@@ -134,7 +134,7 @@ class TrainingStream(Stream[TrainingStatus]):
     Iterating over it ends with the training; iterating over its `queue()` goes on with the trainings to come.
     """
 
-    def __init__(self, model: Model, handle: Any) -> None:
+    def __init__(self, model: ModelTraining, handle: Any) -> None:
         super().__init__(model, handle, "training", TrainingStatus)
         self._model = model
 
