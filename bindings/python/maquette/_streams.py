@@ -258,7 +258,7 @@ class Queue(Generic[Value]):
 
     async def __anext__(self) -> Value:
         try:
-            return self._checked(self._take(0) if self._over else await self._next())
+            return self._checked(self._take(0) if self._over else await self.get_async())
         except (ClosedError, WaitTimeoutError):
             self.close()
             raise StopAsyncIteration from None
@@ -268,28 +268,18 @@ class Queue(Generic[Value]):
 
         Raises what `get` raises. A task that is cancelled meanwhile takes no event.
         """
-        if timeout is None:
-            return await self._next()
-        end = time.monotonic() + timeout
+        end = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
                 return self._take(0)
             except WaitTimeoutError:
-                left = end - time.monotonic()
-                if left <= 0:
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
                     raise WaitTimeoutError(f"no event of {self._stream.name} within {timeout} s") from None
-            # Only the waiting is ended, never a taking: no event is lost.
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._readable(), left)
+            await self._readable(left)
 
-    async def _next(self) -> Value:
-        while True:
-            try:
-                return self._take(0)
-            except WaitTimeoutError:
-                await self._readable()
-
-    async def _readable(self) -> None:
+    async def _readable(self, timeout: float | None = None) -> None:
+        """Waits until there is an event, or for so many seconds: only the waiting ends then, and no event is lost."""
         # Watched only while nothing is there: the descriptor stays readable, and would keep the loop busy. By a
         # descriptor of its own, so that others may wait too, and that none is watched that is closed meanwhile.
         loop = asyncio.get_running_loop()
@@ -299,7 +289,7 @@ class Queue(Generic[Value]):
             self._waiting.add((loop, ready))
         try:
             loop.add_reader(descriptor, _set, ready)
-            await ready
+            await asyncio.wait([ready], timeout=timeout)
         finally:
             self._waiting.discard((loop, ready))
             loop.remove_reader(descriptor)

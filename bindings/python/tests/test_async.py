@@ -222,3 +222,18 @@ def test_waiting_polls_nothing_and_leaves_no_descriptor(endless: maquette.Model)
     before = len(os.listdir("/proc/self/fd"))
     assert run(idle()) < 0.2
     assert len(os.listdir("/proc/self/fd")) <= before
+
+
+def test_iterating_ends_though_another_subscriber_takes_its_time_with_the_last_event(blobs) -> None:
+    release = threading.Event()
+
+    async def watch() -> list[str]:
+        return [status.status async for status in model.training]
+
+    with maquette.MLPClassifier(layers=[4], epochs=5) as model:
+        model.training.subscribe(lambda _: release.wait(PATIENCE))
+        try:
+            model.train(*blobs)
+            assert run(watch())[-1] == "success"
+        finally:
+            release.set()
