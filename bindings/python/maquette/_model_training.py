@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from ctypes import byref, c_int32
 from typing import ClassVar, TextIO, TypeVar
 
 from ._arrays import Features, Labels
 from ._dataset import Dataset, Selection
-from ._errors import REENTRANT, TIMEOUT, InvalidArgumentError, MaquetteError
+from ._errors import InvalidArgumentError, MaquetteError
 from ._handles import Owner
 from ._labels import LabelMemory
 from ._library import library
@@ -194,10 +195,9 @@ class ModelTraining(Owner):
     @property
     def is_training(self) -> bool:
         """Whether a training is running."""
-        status = library.maquette_model_wait(self._handle, 0, None)
-        if status == REENTRANT:
-            return not self.training.value.is_final
-        return bool(status == TIMEOUT)
+        flag = c_int32()  # of a model that was closed it stays 0
+        library.maquette_model_is_training(self._handle, byref(flag), None)
+        return bool(flag.value)
 
     @property
     def training(self) -> TrainingStream:
