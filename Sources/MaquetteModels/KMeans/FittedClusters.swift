@@ -10,9 +10,9 @@ final class FittedClusters: FittedModel {
   let counts: [Double]
   /// The cluster of each training row; empty where rows came in blocks, or the model was loaded.
   let clusters: [Int32]
-  /// The sum of the squared distances of the training rows to their centers.
-  let inertia: Double
-  /// How often the centers moved until they hardly did any more; 0 where none were looked for.
+  /// The sum of the squared distances of the training rows to their centers; nil of centers whose file didn't tell it.
+  let inertia: Double?
+  /// How often the centers moved until they hardly did any more; 0 where that is not known.
   let iterations: Int
 
   private let panels: FloatBuffer
@@ -20,7 +20,7 @@ final class FittedClusters: FittedModel {
   var outputs: Int { centers.rows }
 
   init(
-    centers: Matrix, counts: [Double], clusters: [Int32] = [], inertia: Double = 0, iterations: Int = 0
+    centers: Matrix, counts: [Double], clusters: [Int32] = [], inertia: Double? = nil, iterations: Int = 0
   ) throws(MaquetteError) {
     self.centers = centers
     self.counts = counts
@@ -115,8 +115,8 @@ final class FittedClusters: FittedModel {
     var attributes = ["centers": centers]
     attributes["clusters"] = try? Matrix(
       rows: clusters.count, columns: clusters.isEmpty ? 0 : 1, clusters.map { Float($0) })
-    attributes["inertia"] = try? Matrix(rows: 1, columns: 1, [Float(inertia)])
-    attributes["iterations"] = try? Matrix(rows: 1, columns: 1, [Float(iterations)])
+    if let inertia { attributes["inertia"] = try? Matrix(rows: 1, columns: 1, [Float(inertia)]) }
+    if iterations > 0 { attributes["iterations"] = try? Matrix(rows: 1, columns: 1, [Float(iterations)]) }
     return attributes
   }
 }

@@ -46,7 +46,9 @@ public struct PortableModel: Sendable {
 /// The formats of model files that there are.
 public enum ModelFileFormats {
   /// In the order in which files are shown to them.
-  public static let all: [any ModelFileFormat.Type] = [SafeTensorsFormat.self]
+  public static let all: [any ModelFileFormat.Type] = [
+    SafeTensorsFormat.self, MarcelleFormat.self, TensorFlowJSFormat.self, FluCoMaFormat.self,
+  ]
 
   /// The one to write a kind in.
   ///

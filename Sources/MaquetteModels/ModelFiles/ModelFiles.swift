@@ -7,6 +7,8 @@ public struct ModelFiles: Sendable {
   public let files: [StoredFile]
   /// The files that are JSON, by their names, or the only file, by its first character.
   public let documents: [(name: String, json: JSON)]
+  /// Where the files lie, with a slash; nil for files in memory.
+  private let folder: String?
 
   /// The most bytes of one file.
   static let mostBytes = 2 << 30
@@ -18,10 +20,15 @@ public struct ModelFiles: Sendable {
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for none; ``MaquetteError/Code/badFormat`` for JSON that is none;
   ///   ``MaquetteError/Code/unsupported`` for too much of it.
   public init(_ files: [StoredFile]) throws(MaquetteError) {
+    try self.init(files, in: nil)
+  }
+
+  private init(_ files: [StoredFile], in folder: String?) throws(MaquetteError) {
     guard !files.isEmpty else {
       throw MaquetteError(.invalidArgument, "there is no file to read a model from", name: "paths")
     }
     self.files = files
+    self.folder = folder
     var documents: [(name: String, json: JSON)] = []
     for file in files
     where file.name.lowercased().hasSuffix(".json") || files.count == 1 && file.looksLikeJSON {
@@ -48,11 +55,43 @@ public struct ModelFiles: Sendable {
       files.append(
         StoredFile(name: path.fileName, bytes: try Files.read(path, limit: Self.mostBytes)))
     }
-    try self.init(files)
+    try self.init(files, in: paths.first?.folder)
   }
 
   /// What messages call them.
   public var description: String { files.map { quoted($0.name) }.joined(separator: " with ") }
+
+  /// The bytes of a file that another one names: one of those given, else the one that lies beside the first of them.
+  ///
+  /// - Parameters:
+  ///   - path: of which only the file's name counts, so that no file leads out of its folder.
+  ///   - isOnly: whether there is no other one to take it for: what was renamed is found then.
+  ///   - what: what messages call the file that names it.
+  /// - Throws: ``MaquetteError/Code/badFormat`` where there is none.
+  func bytes(of path: String, isOnly: Bool, for what: String) throws(MaquetteError) -> [UInt8] {
+    let name = path.fileName
+    if let file = files.first(where: { $0.name == name }) { return file.bytes }
+    let others = files.filter { file in !documents.contains { $0.name == file.name } }
+    if isOnly, others.count == 1 { return others[0].bytes }
+    if let file = try beside(name) { return file }
+    throw MaquetteError(
+      .badFormat, "\(what) can't be read without \(quoted(name)), which was not given with it", name: name)
+  }
+
+  /// A JSON file of that name, among those given or beside the first of them; nil where there is none.
+  ///
+  /// - Parameter member: which it must have where it was not given: it may have nothing to do with the others.
+  func document(_ name: String, with member: String) throws(MaquetteError) -> JSON? {
+    if let document = documents.first(where: { $0.name == name }) { return document.json }
+    guard let bytes = try beside(name), bytes.count <= Self.mostJSON else { return nil }
+    let document = try? JSON(parsing: bytes, as: quoted(name))
+    return document?[member] == nil ? nil : document
+  }
+
+  private func beside(_ name: String) throws(MaquetteError) -> [UInt8]? {
+    guard let folder, !name.isEmpty, Files.isFile(folder + name) else { return nil }
+    return try Files.read(folder + name, limit: Self.mostBytes)
+  }
 }
 
 extension StoredFile {
