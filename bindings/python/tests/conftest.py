@@ -46,6 +46,15 @@ def answers(kind: str, y: Any) -> Any:
     return None
 
 
+#: What the training of a `small_model` reports.
+EVENTS_OF_A_TRAINING = ["start", "epoch", "epoch", "epoch", "success"]
+
+
+def small_model(**parameters: Any) -> maquette.Model:
+    """A model that learns in a moment."""
+    return maquette.MLPClassifier(**{"layers": [8], "epochs": 3, **parameters})
+
+
 class Digits:
     """The handwritten digits, split as the README of the data says."""
 

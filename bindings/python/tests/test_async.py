@@ -9,7 +9,7 @@ import time
 
 import numpy
 import pytest
-from conftest import ENDLESS, PATIENCE, Digits
+from conftest import ENDLESS, EVENTS_OF_A_TRAINING, PATIENCE, Digits, small_model
 
 import maquette
 
@@ -237,3 +237,88 @@ def test_iterating_ends_though_another_subscriber_takes_its_time_with_the_last_e
             assert run(watch())[-1] == "success"
         finally:
             release.set()
+
+
+def test_async_for_ends_with_the_training_and_leaves_the_loop_free(digits: Digits) -> None:
+    async def main() -> tuple[list[maquette.TrainingStatus], int]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        with small_model(epochs=300) as model:
+            ticking = asyncio.create_task(tick())
+            model.train(digits.X, digits.y)
+            statuses = [status async for status in model.training]
+            ticking.cancel()
+            return statuses, ticks
+
+    statuses, ticks = asyncio.run(main())
+    assert statuses[-1].status == "success"
+    # Epochs are merged where this was slow.
+    epochs = [status.epoch for status in statuses if status.epoch]
+    assert epochs == sorted(set(epochs))
+    assert epochs[-1:] in ([], [300])
+    assert ticks > 5
+
+
+def test_several_async_loops_over_one_stream(blobs) -> None:
+    async def main() -> list[list[str]]:
+        with small_model() as model:
+
+            async def watch() -> list[str]:
+                queue = model.training.queue()
+                statuses = []
+                async for status in queue:
+                    statuses.append(status.status)
+                    if status.status == "success":
+                        return statuses
+                return statuses
+
+            tasks = [asyncio.create_task(watch()) for _ in range(5)]
+            await asyncio.sleep(0)
+            model.train(*blobs)
+            return await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
+
+    assert asyncio.run(main()) == [["idle", *EVENTS_OF_A_TRAINING]] * 5
+
+
+def test_an_async_loop_that_is_cancelled_leaves_no_reader(blobs) -> None:
+    async def main() -> None:
+        with small_model() as model:
+
+            async def watch() -> None:
+                async for _ in model.training.queue():
+                    waiting.set()
+
+            waiting = asyncio.Event()
+            task = asyncio.create_task(watch())
+            await asyncio.wait_for(waiting.wait(), PATIENCE)
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            selector = getattr(asyncio.get_running_loop(), "_selector", None)
+            if selector is not None:
+                # The loop's own descriptor is all that is left.
+                assert len(selector.get_map()) == 1
+
+    asyncio.run(main())
+
+
+def test_an_async_loop_ends_when_the_model_is_closed() -> None:
+    async def main() -> list[str]:
+        model = small_model()
+
+        async def watch() -> list[str]:
+            return [status.status async for status in model.training.queue()]
+
+        task = asyncio.create_task(watch())
+        await asyncio.sleep(0)
+        model.close()
+        return await asyncio.wait_for(task, PATIENCE)
+
+    assert asyncio.run(main()) == ["idle"]

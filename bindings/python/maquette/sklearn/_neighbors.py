@@ -68,6 +68,15 @@ class Neighbors(Estimator):
         self._remembered = [numpy.concatenate(self._remembered)]
         return self._remembered[0]
 
+    def _prepare(self) -> None:
+        """Before a prediction: as in scikit-learn, what was set after the fitting counts."""
+        check_is_fitted(self)
+        self._require(self.n_neighbors, self.n_samples_fit_)
+        if hasattr(self, "model_"):
+            for name, value in self._settings().items():
+                if name != "metric" and getattr(self.model_, name) != value:
+                    setattr(self.model_, name, value)
+
     def _require(self, count: int, rows: int) -> None:
         if not 1 <= count <= rows:
             raise ValueError(
@@ -147,8 +156,7 @@ class KNeighborsClassifier(Neighbors, Classifier):
         return _kinds.KNNClassifier(**self._settings())
 
     def predict_proba(self, X: Any) -> Array:
-        check_is_fitted(self)
-        self._require(self.n_neighbors, self.n_samples_fit_)
+        self._prepare()
         return super().predict_proba(X)
 
 
@@ -194,6 +202,5 @@ class KNeighborsRegressor(Neighbors, Regressor):
         return super()._targets(predicted) + self._target_offset
 
     def predict(self, X: Any) -> Array:
-        check_is_fitted(self)
-        self._require(self.n_neighbors, self.n_samples_fit_)
+        self._prepare()
         return super().predict(X)
