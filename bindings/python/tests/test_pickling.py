@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
 from typing import Any
 
@@ -99,12 +100,19 @@ def test_models_trained_here_predict_on_a_cluster_of_processes(digits: Digits) -
             ) as cluster,
             distributed.Client(cluster) as client,
         ):
+            workers = list(client.scheduler_info()["workers"])
             there = client.scatter(model, broadcast=True)
-            futures = [client.submit(maquette.MLPClassifier.predict_proba, there, block) for block in blocks]
-            found = client.gather(futures)
-            processes = {address for addresses in client.who_has(futures).values() for address in addresses}
+            predict = maquette.MLPClassifier.predict_proba
+            # In turn, so that each process has its part.
+            found = client.gather(
+                [
+                    client.submit(predict, there, block, workers=[workers[place % 2]])
+                    for place, block in enumerate(blocks)
+                ]
+            )
+            processes = set(client.run(os.getpid).values())
             # A model comes back from there as well.
             trained = client.submit(maquette.KNNClassifier.fit, maquette.KNNClassifier(), digits.X, digits.y).result()
     assert numpy.array_equal(numpy.concatenate(found), expected)
-    assert len(processes) == 2
+    assert len(workers) == len(processes) == 2 and os.getpid() not in processes
     assert (trained.predict(digits.X_test) == digits.y_test.astype(str)).mean() > 0.95

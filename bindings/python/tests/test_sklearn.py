@@ -63,6 +63,7 @@ def test_an_estimator_remembers_names_of_features(estimator) -> None:
     estimator_checks.check_dataframe_column_names_consistency(type(estimator).__name__, estimator)
 
 
+@pytest.mark.filterwarnings("ignore:X (does not have valid|has) feature names:UserWarning")
 @pytest.mark.parametrize("check", TRANSFORMER_CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("estimator", TRANSFORMERS, ids=lambda estimator: type(estimator).__name__)
 def test_a_transformer_names_what_comes_out(estimator, check) -> None:
