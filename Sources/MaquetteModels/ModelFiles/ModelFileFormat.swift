@@ -92,6 +92,7 @@ public enum ModelFileFormats {
     -> PortableModel
   {
     guard let format = all.first(where: { $0.recognizes(files) }) else {
+      if let damage = files.damage { throw damage }
       throw MaquetteError(
         .badFormat,
         "\(files.description) can't be read: no format of models is known here that it could be; there are "

@@ -5,8 +5,10 @@ public import MaquetteSystem
 /// Files that a model is read from, and the JSON among them.
 public struct ModelFiles: Sendable {
   public let files: [StoredFile]
-  /// The files that are JSON, by their names, or the only file, by its first character.
+  /// The files that are JSON.
   public let documents: [(name: String, json: JSON)]
+  /// What is wrong with the first that looks like JSON and isn't; other files may begin so by chance.
+  let damage: MaquetteError?
   /// Where the files lie, with a slash; nil for files in memory.
   private let folder: String?
 
@@ -17,8 +19,7 @@ public struct ModelFiles: Sendable {
 
   /// Files in memory.
   ///
-  /// - Throws: ``MaquetteError/Code/invalidArgument`` for none; ``MaquetteError/Code/badFormat`` for JSON that is none;
-  ///   ``MaquetteError/Code/unsupported`` for too much of it.
+  /// - Throws: ``MaquetteError/Code/invalidArgument`` for none.
   public init(_ files: [StoredFile]) throws(MaquetteError) {
     try self.init(files, in: nil)
   }
@@ -30,20 +31,16 @@ public struct ModelFiles: Sendable {
     self.files = files
     self.folder = folder
     var documents: [(name: String, json: JSON)] = []
-    for file in files
-    where file.name.lowercased().hasSuffix(".json") || files.count == 1 && file.looksLikeJSON {
-      guard file.bytes.count <= Self.mostJSON else {
-        throw MaquetteError(
-          .unsupported, "\(quoted(file.name)) has more than \(Self.mostJSON >> 20) MB of JSON",
-          name: file.name)
-      }
+    var damage: MaquetteError?
+    for file in files where file.looksLikeJSON {
       do throws(MaquetteError) {
-        documents.append((file.name, try JSON(parsing: file.bytes, as: quoted(file.name))))
+        documents.append((file.name, try file.json()))
       } catch {
-        throw MaquetteError(.badFormat, error.message, name: file.name)
+        damage = damage ?? error
       }
     }
     self.documents = documents
+    self.damage = damage
   }
 
   /// Files on the disk.
@@ -78,14 +75,13 @@ public struct ModelFiles: Sendable {
       .badFormat, "\(what) can't be read without \(quoted(name)), which was not given with it", name: name)
   }
 
-  /// A JSON file of that name, among those given or beside the first of them; nil where there is none.
-  ///
-  /// - Parameter member: which it must have where it was not given: it may have nothing to do with the others.
-  func document(_ name: String, with member: String) throws(MaquetteError) -> JSON? {
+  /// A JSON file of that name, among those given or, if that is asked for, beside the first of them; nil where there is
+  /// none.
+  func document(_ name: String, beside isSought: Bool) throws(MaquetteError) -> JSON? {
     if let document = documents.first(where: { $0.name == name }) { return document.json }
-    guard let bytes = try beside(name), bytes.count <= Self.mostJSON else { return nil }
-    let document = try? JSON(parsing: bytes, as: quoted(name))
-    return document?[member] == nil ? nil : document
+    guard isSought, let bytes = try beside(name), bytes.count <= Self.mostJSON else { return nil }
+    // It was not given: what it is not, it need not be.
+    return try? JSON(parsing: bytes, as: quoted(name))
   }
 
   private func beside(_ name: String) throws(MaquetteError) -> [UInt8]? {
@@ -95,7 +91,21 @@ public struct ModelFiles: Sendable {
 }
 
 extension StoredFile {
+  /// - Throws: ``MaquetteError/Code/badFormat``, or ``MaquetteError/Code/unsupported`` for too much of it.
+  fileprivate func json() throws(MaquetteError) -> JSON {
+    guard bytes.count <= ModelFiles.mostJSON else {
+      throw MaquetteError(
+        .unsupported, "\(quoted(name)) has more than \(ModelFiles.mostJSON >> 20) MB of JSON", name: name)
+    }
+    do throws(MaquetteError) {
+      return try JSON(parsing: bytes, as: quoted(name))
+    } catch {
+      throw MaquetteError(.badFormat, error.message, name: name)
+    }
+  }
+
   fileprivate var looksLikeJSON: Bool {
+    if name.lowercased().hasSuffix(".json") { return true }
     let first = bytes.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
     return first == UInt8(ascii: "{") || first == UInt8(ascii: "[")
   }

@@ -48,8 +48,10 @@ public enum TensorFlowJSFormat: ModelFileFormat {
     var metadata = json["marcelle"]?.object ?? json["userDefinedMetadata"]?.object ?? [:]
     let told = metadata[json["marcelle"] == nil ? "kind" : "name"]?.string
     for member in ["kind", "name", "type"] { metadata[member] = nil }
+    // Teachable Machine always calls them so.
+    let isNamedAlike = name == LayersModel.topologyFile
     if metadata["labels"] == nil,
-      let labels = try files.document("metadata.json", with: "tfjsVersion")?["labels"]
+      let labels = try files.document("metadata.json", beside: isNamedAlike)?["labels"]
     {
       metadata["labels"] = labels
     }

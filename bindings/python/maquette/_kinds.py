@@ -194,7 +194,7 @@ class KMeans(Model):
 
     @property
     def inertia(self) -> float:
-        """The sum of the squared distances of the training rows to their centers; NaN if they came in a file without."""
+        """The sum of the squared distances of the training rows to their centers; NaN where a file didn't tell."""
         return float(self.attribute("inertia")[0, 0]) if "inertia" in self.attributes else math.nan
 
     def plot(self, X: Features, ax: Any = None) -> Any:
