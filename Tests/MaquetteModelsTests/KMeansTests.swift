@@ -107,6 +107,7 @@ import Testing
     #expect(loaded.centers == model.centers)
     #expect(loaded.clusters == model.clusters)
     #expect(loaded.inertia == model.inertia)
+    #expect(try loaded.readyModel().attributes["iterations"] == model.readyModel().attributes["iterations"])
     #expect(try loaded.predict(clouds()) == model.predict(clouds()))
     #expect(loaded.training.phase == .loaded)
     try train(loaded, clouds(), mode: .partial)
@@ -140,13 +141,15 @@ import Testing
     #expect(batches.inertia < 1.05 * whole.inertia)
   }
 
-  @Test func `has attributes of centers, clusters and inertia`() throws {
+  @Test func `has attributes of centers, clusters, inertia and iterations`() throws {
     let model = KMeansClustering(k: 3)
     try train(model, clouds())
     let attributes = try model.readyModel().attributes
     #expect(attributes["centers"] == model.centers)
     #expect(attributes["clusters"]?.rows == 90)
     #expect(attributes["inertia"]?[0, 0] == Float(model.inertia))
+    let iterations = try #require(attributes["iterations"]?[0, 0])
+    #expect(iterations >= 1 && iterations <= 300)
     let json = try model.readyModel().json(of: try clouds().gathering([0]))[0]
     #expect(json["cluster"]?.integer == Int(model.clusters[0]))
     #expect(json["confidences"]?.object?.names == ["0", "1", "2"])

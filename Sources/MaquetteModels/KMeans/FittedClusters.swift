@@ -12,6 +12,7 @@ final class FittedClusters: FittedModel {
   let clusters: [Int32]
   /// The sum of the squared distances of the training rows to their centers; nil of centers whose file didn't tell it.
   let inertia: Double?
+  /// How often the centers moved until they hardly did any more; 0 where that is not known.
   let iterations: Int
 
   private let panels: FloatBuffer
@@ -115,6 +116,7 @@ final class FittedClusters: FittedModel {
     attributes["clusters"] = try? Matrix(
       rows: clusters.count, columns: clusters.isEmpty ? 0 : 1, clusters.map { Float($0) })
     if let inertia { attributes["inertia"] = try? Matrix(rows: 1, columns: 1, [Float(inertia)]) }
+    if iterations > 0 { attributes["iterations"] = try? Matrix(rows: 1, columns: 1, [Float(iterations)]) }
     return attributes
   }
 }

@@ -6,7 +6,8 @@ public import MaquetteSystem
 extension KMeansClustering {
   private static let file = ModelArchive.tensorsFile
 
-  /// A safetensors file: `centers` [clusters, features], `counts`, `inertia`, and `clusters` of the training rows.
+  /// A safetensors file: `centers` [clusters, features], `counts`, `inertia`, `clusters` of the training rows, and
+  /// `iterations`, which files of earlier versions do not have.
   public func archive() throws(MaquetteError) -> ModelArchive {
     guard let fitted = published.current else { throw notTrained }
     var tensors: [(String, SafeTensors.Tensor)] = [
@@ -16,6 +17,9 @@ extension KMeansClustering {
     ]
     if let inertia = fitted.inertia {
       tensors.append(("inertia", SafeTensors.Tensor(doubles: [inertia], shape: [1])))
+    }
+    if fitted.iterations > 0 {
+      tensors.append(("iterations", SafeTensors.Tensor([Int32(clamping: fitted.iterations)], shape: [1])))
     }
     let file = SafeTensors(tensors: tensors, metadata: [("kind", Self.kind), ("version", "1")])
     return ModelArchive(
@@ -42,7 +46,9 @@ extension KMeansClustering {
       throw MaquetteError(.badFormat, "\(Self.file) has an inertia that is no finite number", name: Self.file)
     }
     let parameters = try storedParameters(archive)
-    let fitted = try FittedClusters(centers: centers, counts: counts, clusters: clusters, inertia: inertia)
+    let fitted = try FittedClusters(
+      centers: centers, counts: counts, clusters: clusters, inertia: inertia,
+      iterations: Int(max(0, file["iterations"]?.integers?.first ?? 0)))
     try setParameters(parameters)
     publish(fitted)
   }

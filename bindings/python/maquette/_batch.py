@@ -20,7 +20,7 @@ from ._store import Store
 from ._streams import Stream, Subscription
 from ._text import owned_text, utf8
 from ._views import batch_html, predictions_html
-from ._waiting import cancelled_by_ctrl_c, wait_for
+from ._waiting import cancelled_by_ctrl_c, wait_async, wait_for
 
 if TYPE_CHECKING:
     from ._dataset import Dataset
@@ -148,14 +148,24 @@ class BatchPrediction(Owner):
         through, and cancels the run.
         """
         cancel, wait = library.maquette_batch_prediction_cancel, library.maquette_batch_prediction_wait
-
-        def step(milliseconds: int) -> bool:
-            self._call(wait, milliseconds)
-            return True
-
         with cancelled_by_ctrl_c(self._handle, cancel, wait):
-            wait_for("the batch prediction", timeout, step)
+            wait_for("the batch prediction", timeout, self._wait_once)
         return self
+
+    async def wait_async(self: Self, timeout: float | None = None) -> Self:
+        """Awaits in an event loop that the run is over, `timeout` seconds at the most; returns the batch prediction.
+
+        >>> await store.batch_prediction("test-set").predict(model, dataset).wait_async()
+
+        Raises what `wait` raises. It takes no thread and polls nothing. A task that is cancelled meanwhile leaves the
+        run going on: `cancel` ends it.
+        """
+        await wait_async("the batch prediction", timeout, self._wait_once, self.status)
+        return self
+
+    def _wait_once(self, milliseconds: int) -> bool:
+        self._call(library.maquette_batch_prediction_wait, milliseconds)
+        return True
 
     def cancel(self) -> None:
         """Asks the run to end, which it does within some milliseconds. What was stored by then stays."""

@@ -39,6 +39,7 @@ from ._handles import Owner
 from ._library import Matrix, library
 from ._store import Store
 from ._streams import Stream
+from ._tables import Tables, is_table
 from ._text import owned_text, to_json, utf8
 from ._views import dataset_html
 
@@ -48,13 +49,15 @@ Instance = Document
 MANY_VALUES = 2_000_000
 
 
-class Dataset(Exchange):
+class Dataset(Exchange, Tables):
     """Labelled instances in a store: documents with the features `x`, the label `y`, and whatever else you add.
 
     >>> digits = Dataset(store, "digits")
     >>> digits.append(X, y)                            # many at once
     >>> digits.create({"x": [0.1, 0.2], "y": "left"})  # or one, with fields of your own
     >>> len(digits), digits.labels
+
+    `store` is where they are, and `name` that of the dataset, new or not.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -66,13 +69,21 @@ class Dataset(Exchange):
 
     # Adding and removing
 
-    def append(self, X: Features, y: Labels | None = None) -> None:
+    def append(self, X: Features, y: Labels | str | None = None) -> None:
         """Adds an instance for each row of `X`, all or none.
 
         `X` has the shape (rows, features), or (rows, …) for images and the like, any numbers. It is kept as 32-bit
         floats; in files, 8-bit numbers are kept as they are. `y` has a label for each row, text or whole numbers (kept
-        as text), None for a row without one.
+        as text), None for a row without one. Raises `BadShapeError`, `NotFiniteError`, `StoreIOError`, `FullError`.
+
+        >>> irises.append(frame, "species")
+
+        A table of pandas, polars or pyarrow may be `X`, alone or with the name of the column of labels as `y`: see
+        `append_arrow`, which can do more.
         """
+        if is_table(X) and (y is None or isinstance(y, str)):
+            self.append_arrow(X, label=y)
+            return
         array, shape = tensors_of_numbers(X, "X")
         labels = None if y is None else LabelStrings(y, len(array), optional=True)
         self._append(readable(array), shape, labels, None)
@@ -106,6 +117,9 @@ class Dataset(Exchange):
         """Adds an instance, e.g. `{"x": [0.1, 0.2], "y": "left"}`, or a list of them: all, or none.
 
         Returns them as they are kept, with ids and dates. To add many rows of numbers, `append` is faster.
+
+        `instances` is one dictionary, or several. Raises `BadShapeError` for an `x` of another width than there are,
+        `NotFiniteError`, `ConflictError` for an id that is there.
         """
         stored: Instance | list[Instance] = fetch(
             self, library.maquette_dataset_create, one_or_many(instances, "instance")
@@ -134,6 +148,9 @@ class Dataset(Exchange):
 
         The fields given take the place of those of their names, whole; the others stay. Returns what is kept: an
         instance, or a list for the id None. Raises `NotFoundError`, `BadShapeError`, `NotFiniteError`.
+
+        `changes` is a dictionary of the fields. `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and
+        `fields` are values they must have; without, all match.
         """
         text = to_json(object_of(changes, "the changes"), "changes")
         which = target(query, fields, id)
@@ -153,6 +170,9 @@ class Dataset(Exchange):
         """Removes an instance; with the id None, all that match. Returns what was there: an instance, or a list.
 
         Raises `NotFoundError`, a `LookupError`, where there is none of that id.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
         """
         which = target(query, fields, id)
         if id is None:
@@ -189,12 +209,19 @@ class Dataset(Exchange):
 
         A page has 100 instances unless `limit` says otherwise, 200 at the most. `sort` is a field, with a minus for
         the greatest first, or `{"field": 1 or -1}`.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match. `skip` are passed over; `select` names the fields to return.
         """
         complete = query_of(query, fields, limit=limit, skip=skip, sort=sort, select=select)
         return Page(fetch(self, library.maquette_dataset_find, to_json(complete, "query")))
 
     def instances(self, query: Query | None = None, **fields: Any) -> Iterator[Instance]:
-        """All instances that match, however many, read a block at a time."""
+        """All instances that match, however many, read a block at a time.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         return iter(self.where(query, **fields))
 
     def where(self, query: Query | None = None, **fields: Any) -> Selection:
@@ -202,6 +229,9 @@ class Dataset(Exchange):
 
         >>> model.train(digits.where({"y": {"$in": ["3", "8"]}}))
         >>> list(digits.where(y="3").select("y").take(5))
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
         """
         return Selection(self, query_of(query, fields))
 
@@ -216,6 +246,9 @@ class Dataset(Exchange):
         """All instances that match, however many: read when they are asked for, in bounded memory.
 
         >>> for instance in digits.items(y="3").take(5): ...
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match. `sort` and `select` are as for `find`.
         """
         return Selection(self, query_of(query, fields, sort=sort, select=select))
 
@@ -239,7 +272,11 @@ class Dataset(Exchange):
         return True  # an empty dataset is a dataset
 
     def distinct(self, field: str, query: Query | None = None, **fields: Any) -> list[Any]:
-        """The different values of a field in the instances that match, the first seen first."""
+        """The different values of a field in the instances that match, the first seen first.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         text = to_json(query_of(query, fields), "query")
         values: list[Any] = fetch(self, library.maquette_dataset_distinct_matching, utf8(field, "field"), text)
         return values
@@ -299,6 +336,9 @@ class Dataset(Exchange):
         >>> left = gestures.sift(y="left")
         >>> left.counts.subscribe(print)
         >>> model.train(left)
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
         """
         return View(self, query_of(query, fields))
 
@@ -364,7 +404,11 @@ class Selection(Documents):
         return Selection(self.dataset, query)
 
     def where(self, query: Query | None = None, **fields: Any) -> Selection:
-        """Those of them that match this, too."""
+        """Those of them that match this, too.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         return self._narrowed(both(self.query, query_of(query, fields)))
 
     def __repr__(self) -> str:

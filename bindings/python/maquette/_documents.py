@@ -144,7 +144,10 @@ class Items(Generic[Item]):
         return self._begin()
 
     def map(self, function: Callable[[Item], Other]) -> Items[Other]:
-        """Something else for each item."""
+        """Something else for each item.
+
+        `function` is called with each item, and what it returns takes its place.
+        """
         return Items(lambda: map(function, self._begin()))
 
     def filter(self, function: Callable[[Item], object] | None) -> Items[Item]:
@@ -160,11 +163,17 @@ class Items(Generic[Item]):
         return Items(lambda: itertools.islice(self._begin(), _whole(count)))
 
     def concat(self, other: Iterable[Other]) -> Items[Item | Other]:
-        """These items, and then those of another."""
+        """These items, and then those of another.
+
+        `other` is what gives them.
+        """
         return Items(lambda: itertools.chain(self._begin(), other))
 
     def zip(self, other: Iterable[Other]) -> Items[tuple[Item, Other]]:
-        """Pairs of an item and one of another, for as long as both have some."""
+        """Pairs of an item and one of another, for as long as both have some.
+
+        `other` is what gives the second of each pair.
+        """
         return Items(lambda: zip(self._begin(), other, strict=False))
 
     def first(self, default: Item | None = None) -> Item | None:
@@ -191,7 +200,11 @@ class Documents(Items[Document]):
                 yield from block
 
     def where(self, query: Query | None = None, **fields: Any) -> Documents:
-        """Those of them that match this, too."""
+        """Those of them that match this, too.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         return self._narrowed(both(self.query, query_of(query, fields)))
 
     def select(self, *fields: str) -> Documents:
@@ -199,7 +212,10 @@ class Documents(Items[Document]):
         return self._narrowed({**self.query, "$select": [*fields]})
 
     def sort(self, by: Mapping[str, int] | str) -> Documents:
-        """In that order: a field, with a minus for the greatest first, or `{"field": 1 or -1}`."""
+        """In that order: a field, with a minus for the greatest first, or `{"field": 1 or -1}`.
+
+        `by` is the order.
+        """
         return self._narrowed(query_of(self.query, {}, sort=by))
 
     def _narrowed(self, query: Query) -> Documents:

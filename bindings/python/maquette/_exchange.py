@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from ctypes import byref, c_int64, c_void_p
 from typing import TYPE_CHECKING, Any
 
-from ._arrow import add, export
 from ._documents import Query, query_of
 from ._handles import Owner
 from ._library import library
@@ -24,6 +23,9 @@ class Exchange(Owner):
         """Writes all instances, or those that match, into a file in Marcelle's JSON; returns how many.
 
         What was there is replaced when the new file is complete. Raises `StoreIOError`, an `OSError`, or `FullError`.
+
+        `path` is that of the file. `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are
+        values they must have; without, all match.
         """
         count = c_int64()
         text = to_json(query_of(query, fields), "query")
@@ -31,7 +33,11 @@ class Exchange(Owner):
         return count.value
 
     def to_json(self, query: Query | None = None, **fields: Any) -> str:
-        """All instances, or those that match, as a text in Marcelle's JSON."""
+        """All instances, or those that match, as a text in Marcelle's JSON.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         pointer = c_void_p()
         self._call(library.maquette_dataset_download_text, to_json(query_of(query, fields), "query"), byref(pointer))
         return owned_text(pointer)
@@ -42,6 +48,8 @@ class Exchange(Owner):
         Or the points of a DataSet that FluCoMa dumped, each with its name as `identifier`. The file is checked to its
         end before the first is stored. Raises `BadFormatError`, `BadJSONError`, `BadShapeError` or `NotFiniteError`
         naming the instance, `StoreIOError`.
+
+        `path` is that of the file.
         """
         count = c_int64()
         self._call(library.maquette_dataset_upload, utf8(os.fspath(path), "path"), byref(count))
@@ -72,6 +80,8 @@ class Exchange(Owner):
         `targets` those of numbers to be learnt instead, `features` those of the features (all others). The file is
         checked to its end before the first row is stored. Raises `BadFormatError` or `NotFiniteError` with the line and
         the column, `NotFoundError` for a column that is not there, `BadShapeError`, `StoreIOError`.
+
+        `path` is that of the file; with `header`, its first line has the names; `separator` is one character.
         """
         options: dict[str, Any] = {"header": header, "separator": separator}
         options |= {name: value for name, value in (("label", label), ("features", features)) if value is not None}
@@ -94,6 +104,9 @@ class Exchange(Owner):
 
         `names` are those of the features, "x0" and so on unless given. Where the first instance has a list of numbers
         as `y`, there are columns "y0" and so on.
+
+        `path` is that of the file; with `header`, its first line has the names; `separator` is one character. Raises
+        `BadShapeError` for names that are too few or too many, `StoreIOError`, `FullError`.
         """
         options: dict[str, Any] = {"header": header, "separator": separator}
         if names is not None:
@@ -102,36 +115,6 @@ class Exchange(Owner):
         text = to_json(options, "options")
         self._call(library.maquette_dataset_export_csv, utf8(os.fspath(path), "path"), text, byref(count))
         return count.value
-
-    def append_arrow(
-        self,
-        data: Any,
-        *,
-        label: str | int | None = None,
-        targets: Sequence[str | int] = (),
-        features: Sequence[str | int] | None = None,
-    ) -> int:
-        """Adds an instance for each row of a table that speaks Arrow: of pyarrow, polars, pandas; returns how many.
-
-        >>> irises.append_arrow(polars.read_parquet("irises.parquet"), label="species")
-
-        A column is named, or counted from 0; -1 is the last. Unless given, the features are the lists of the column
-        "x", if there is one, else all columns of numbers that are left; "y" is the label, or the targets where it holds
-        floats. A null is a row without a label. Each record batch is stored in one transaction. Raises `BadFormatError`
-        or `NotFiniteError` with the row and the column, `NotFoundError`, `BadShapeError`, `StoreIOError`.
-        """
-        options: dict[str, Any] = {}
-        options |= {name: value for name, value in (("label", label), ("features", features)) if value is not None}
-        if targets:
-            options["targets"] = list(targets)
-        return add(self, data, options)
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """All instances as Arrow record batches: `pyarrow.table(digits)`, `polars.DataFrame(digits)`.
-
-        The columns are `id`, `x`, a list of floats, and `y`.
-        """
-        return export(self)
 
     def split(
         self,
@@ -149,6 +132,8 @@ class Exchange(Owner):
 
         `share` goes into the first. Both get the same share of every value of the field `stratify`; with `group`, equal
         values of that field stay together instead. The same seed draws the same.
+
+        `first` and `second` are the two datasets.
         """
         for part in (first, second):
             if not isinstance(part, Exchange):

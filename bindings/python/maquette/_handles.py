@@ -42,6 +42,7 @@ class Owner:
 
     @property
     def closed(self) -> bool:
+        """Whether the handle was given back."""
         return not self._finalizer.alive
 
     def __enter__(self: Self) -> Self:
@@ -51,6 +52,11 @@ class Owner:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        raise TypeError(
+            f"a {type(self).__name__} belongs to this process: it can't be copied or pickled; open it where you need it"
+        )
 
     def _title(self) -> str:
         """What it is called where its state is told."""

@@ -191,6 +191,8 @@ class Comparison:
         """Draws a measure over the epochs with a line for each run, with matplotlib; returns the axes.
 
         >>> comparison.plot("loss_val")
+
+        `ax` is what to draw on; new axes unless given.
         """
         logs = {snake_case(name): values for name, values in self.logs.items()}
         if measure not in logs:
@@ -320,6 +322,8 @@ class TrainingHistory(Owner):
         >>> history.runs(query={"params.epochs": {"$gt": 20}})
 
         `sort` is a field, with a minus for the greatest first, or `{"field": 1 or -1}`.
+
+        `basename` is what their names begin with, all runs without.
         """
         complete: dict[str, Any] = {**(query or {}), **fields}
         if basename is not None:
@@ -342,7 +346,10 @@ class TrainingHistory(Owner):
         return found
 
     def run(self, id_or_name: str) -> Run:
-        """One run: the id is looked up first, then the name."""
+        """One run: the id is looked up first, then the name.
+
+        `id_or_name` is either. Raises `NotFoundError`.
+        """
         return Run(self, self._json(library.maquette_history_run, utf8(id_or_name, "id_or_name")))
 
     def __iter__(self) -> Iterator[Run]:

@@ -37,7 +37,8 @@ class MLPClassifier(NetworkModel):
 
     >>> model = MLPClassifier(layers=[64, 32], epochs=20).fit(X, y)
 
-    `maquette.schema("mlp-classifier")` describes its parameters.
+    `maquette.schema("mlp-classifier")` describes its parameters. It is trained by mini-batches with Adam (Kingma & Ba,
+    "Adam: a method for stochastic optimization", 2014) or with stochastic gradient descent.
     """
 
     kind = "mlp-classifier"
@@ -67,7 +68,8 @@ class MLPRegressor(NetworkModel):
 
     >>> model = MLPRegressor(units=[64, 32], epochs=20).fit(X, y)    # y: (rows,) or (rows, targets)
 
-    `maquette.schema("mlp-regressor")` describes its parameters.
+    `maquette.schema("mlp-regressor")` describes its parameters. It is trained as an `MLPClassifier` is, against the
+    mean squared error.
     """
 
     kind = "mlp-regressor"
@@ -103,6 +105,9 @@ class NeighbourModel(Model):
 
         A row's id is the number it got when it was learned, counted from 0; it stays when others are removed.
         `count` is `k` unless given, at most as many as there are rows.
+
+        `X` is a row, (features,), or rows, (rows, features). Raises `NotTrainedError`, `BadShapeError`,
+        `NotFiniteError`.
         """
         array = array_of_numbers(X, "X")
         rows = readable(rows_of_numbers(array[None, :] if array.ndim == 1 else array, "X"))
@@ -127,7 +132,8 @@ class KNNClassifier(NeighbourModel):
     >>> model = KNNClassifier(k=3).fit(X, y)
     >>> model.partial_train(X_more, y_more)          # rows on top, without training again
 
-    `maquette.schema("knn-classifier")` describes its parameters.
+    `maquette.schema("knn-classifier")` describes its parameters. Source: Cover & Hart, "Nearest neighbor pattern
+    classification", 1967.
     """
 
     kind = "knn-classifier"
@@ -158,7 +164,9 @@ class KMeans(Model):
     >>> model = KMeans(k=3).fit(X)
     >>> model.centers, model.clusters, model.inertia
 
-    `maquette.schema("kmeans-clustering")` describes its parameters.
+    `maquette.schema("kmeans-clustering")` describes its parameters. Sources: Lloyd, "Least squares quantization in
+    PCM", 1982; Arthur & Vassilvitskii, "k-means++", 2007; Sculley, "Web-scale k-means clustering", 2010, for
+    mini-batches.
     """
 
     kind = "kmeans-clustering"
@@ -193,6 +201,8 @@ class KMeans(Model):
         """Draws rows in the colours of their clusters, with matplotlib, and the centers as crosses; returns the axes.
 
         Rows of more than two features are drawn along the two directions in which they vary most.
+
+        `X` has the shape (rows, features). `ax` is what to draw on; new axes unless given.
         """
         rows = rows_of_numbers(X, "X")
         if rows.shape[1] < 2:
@@ -213,7 +223,8 @@ class PCA(Model):
     >>> scores = model.predict(X)
     >>> model.inverse(scores)
 
-    `maquette.schema("pca")` describes its parameters.
+    `maquette.schema("pca")` describes its parameters. Source: Pearson, "On lines and planes of closest fit to
+    systems of points in space", 1901.
     """
 
     kind = "pca"
@@ -253,6 +264,8 @@ class PCA(Model):
         """Draws rows along the first two directions, in the colours of their labels, with matplotlib; returns the axes.
 
         >>> model.plot(X, y)
+
+        `X` has the shape (rows, features). `ax` is what to draw on; new axes unless given.
         """
         scores = self.predict(rows_of_numbers(X, "X"))
         if scores.shape[1] < 2:
@@ -273,7 +286,8 @@ class UMAP(Model):
     >>> model.predict(X_new)
     >>> for status in model.training: draw(status.matrix)    # every epoch's
 
-    `maquette.schema("umap")` describes its parameters.
+    `maquette.schema("umap")` describes its parameters. Source: McInnes, Healy & Melville, "UMAP: uniform manifold
+    approximation and projection for dimension reduction", 2018.
     """
 
     kind = "umap"
@@ -299,6 +313,8 @@ class UMAP(Model):
         """Draws the training rows where they are, in the colours of their labels, with matplotlib; returns the axes.
 
         >>> model.plot(y)
+
+        `ax` is what to draw on; new axes unless given.
         """
         return Scatter(self.embedding, labels).plot(ax)
 
@@ -314,7 +330,10 @@ def load_model(*paths: PathLike) -> Model:
 
 
 def from_bytes(data: bytes) -> Model:
-    """The model that is in the bytes of a file, whatever kind it is; see `load_model` and `Model.to_bytes`."""
+    """The model that is in the bytes of a file, whatever kind it is; see `load_model` and `Model.to_bytes`.
+
+    `data` is what a file of one of the formats holds. Raises `BadFormatError`.
+    """
     return _model_of(opened_bytes(data))
 
 

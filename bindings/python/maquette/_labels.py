@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._arrays import Array
 
 if TYPE_CHECKING:
-    from ._models import Model
+    from ._model_predicting import ModelPredicting
 
 
 class LabelMemory:
@@ -50,7 +50,7 @@ class LabelMemory:
             self._beginning -= 1
             self._changes += 1
 
-    def consistent(self, model: Model, X: Any) -> tuple[Array, list[str]]:
+    def consistent(self, model: ModelPredicting, X: Any) -> tuple[Array, list[str]]:
         """Confidences, and the labels their columns stand for."""
         while True:
             changes = self._changes

@@ -33,7 +33,10 @@ def threads() -> int:
 
 
 def set_threads(count: int) -> None:
-    """Sets how many threads one operation may use, for the whole process: 1 to 256. Results do not depend on it."""
+    """Sets how many threads one operation may use, for the whole process: 1 to 256. Results do not depend on it.
+
+    `count` is that number. Raises `InvalidArgumentError` for another one.
+    """
     if not -(2**31) <= count < 2**31:
         raise InvalidArgumentError(f"count must be 1 to 256, not {count}", "count")
     call(library.maquette_set_threads, count)

@@ -163,7 +163,10 @@ class ConfusionMatrix(Owner):
         return confusion_html(self)
 
     def plot(self, normalize: bool = False, ax: Any = None) -> Any:
-        """Draws it with matplotlib; returns the axes. With `normalize`, shares of the true label's rows are written."""
+        """Draws it with matplotlib; returns the axes. With `normalize`, shares of the true label's rows are written.
+
+        `ax` is what to draw on; new axes unless given.
+        """
         labels, counts = in_order(self.labels, self.matrix)
         return plot_matrix(counts, labels, normalize, ax)
 

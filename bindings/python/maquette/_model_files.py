@@ -61,6 +61,8 @@ class ModelFiles(Owner):
         """The file that `download` writes; of a format that is one file.
 
         >>> copy = maquette.from_bytes(model.to_bytes())
+
+        `metadata` is kept with it, in formats that have a place for that. Raises `NotTrainedError`, `UnsupportedError`.
         """
         pointer, size = c_void_p(), c_size_t()
         options = to_json({"format": format, "metadata": metadata}, "options")
@@ -72,7 +74,10 @@ class ModelFiles(Owner):
             library.maquette_bytes_free(pointer)
 
     def upload_bytes(self, data: bytes) -> dict[str, Any]:
-        """Loads the model of the same kind that is in the bytes of a file; see `upload`."""
+        """Loads the model of the same kind that is in the bytes of a file; see `upload`.
+
+        `data` is what a file of one of the formats holds.
+        """
         content = bytes(data)
         pointer = c_void_p()
         with self._labels.changing():

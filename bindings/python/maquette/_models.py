@@ -4,61 +4,33 @@ from __future__ import annotations
 
 import functools
 import json
-import operator
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from ctypes import byref, c_int32, c_int64, c_void_p, sizeof
-from typing import Any, ClassVar, TextIO, TypeVar
+from ctypes import byref, c_void_p
+from typing import Any, ClassVar, TypeVar
 
-import numpy
-
-from ._arrays import Array, Features, Floats, Labels, array_of_numbers, copied, matrix_of, rows_of_numbers
-from ._dataset import Dataset, Selection
+from ._documents import fetch
 from ._errors import (
     BadHandleError,
-    BadShapeError,
-    InvalidArgumentError,
-    MaquetteError,
     NotTrainedError,
     UnknownParameterError,
-    WaitTimeoutError,
     call,
 )
 from ._handles import Owner
 from ._labels import LabelMemory
-from ._library import Matrix, library
-from ._model_files import ModelFiles
+from ._library import library
+from ._model_files import ModelFiles, opened_bytes
+from ._model_predicting import ModelPredicting
+from ._model_storing import ModelStoring
 from ._prediction import (
-    ALL,
-    NO_LABEL,
-    ClusterPrediction,
-    Prediction,
-    Predictor,
     Slot,
-    _predict,
-    make_predictor,
-    predict_matrix,
-    predicted_slot,
 )
-from ._progress import Progress
 from ._schema import Schema
-from ._sources import BlockReader, Blocks, SourceStruct, address
-from ._store import Store
-from ._streams import Queue, Stream, Subscription
+from ._sources import BlockReader
+from ._streams import Stream
 from ._svg import shortened
-from ._text import fetch_json, owned_text, snake_case, to_json, utf8
-from ._training import TrainingStatus, TrainingStream
+from ._text import fetch_json, snake_case, to_json, utf8
 from ._views import model_html
-from ._waiting import cancelled_by_ctrl_c, wait_for
 
 Self = TypeVar("Self", bound="Model")
-
-#: What `train` takes to validate with: a dataset, rows and their labels, or a function that gives blocks of them.
-Validation = Dataset | Selection | tuple[Features, Labels] | Blocks
-#: How a training begins: from nothing; from where the last one ended; with rows that come on top of those before.
-MODES = ("fresh", "continuing", "partial")
-#: What is kept of a training that is cancelled.
-KEPT = ("last", "best")
 
 
 def kinds() -> list[str]:
@@ -93,7 +65,7 @@ def class_of_kind(base: type[Model], kind: str = "") -> type[Model]:
     return made
 
 
-class Model(ModelFiles):
+class Model(ModelPredicting, ModelStoring, ModelFiles):
     """A model that learns while your program runs.
 
     >>> model = Model("mlp-classifier", layers=[64, 32], epochs=20)
@@ -103,6 +75,9 @@ class Model(ModelFiles):
 
     Its parameters are attributes: `model.epochs` reads one, `model.epochs = 30` sets it for the next training, and
     `model.parameter("epochs")` is the stream of its values.
+
+    `kind` is one of `maquette.kinds()`; the parameters are those that `maquette.schema(kind)` describes. Raises
+    `UnknownKindError`, `UnknownParameterError`, `BadParameterError`.
     """
 
     #: Of a subclass, which has an attribute for each parameter of the kind.
@@ -163,10 +138,35 @@ class Model(ModelFiles):
         made._adopt(handle)
         return made
 
+    # Travelling
+
+    def __copy__(self: Self) -> Self:
+        return self.clone()
+
+    def __deepcopy__(self: Self, memo: dict[int, Any]) -> Self:
+        return self.clone()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the parameters, and what was learned as the file that `download` writes.
+
+        A training that runs goes on; its last finished epoch is what travels. A synced model is not synced there.
+        """
+        try:
+            data = self.to_bytes()
+        except NotTrainedError:
+            data = None
+        # The class that `Model("some-kind")` makes is found by its kind, not by its name.
+        cls = type(self)
+        base = cls.__mro__[1] if cls is class_of_kind(cls.__mro__[1], cls.kind) else cls
+        return _unpickled, (base, cls.kind, self.parameters if data is None else None, data)
+
     # Parameters
 
     def parameter(self, name: str) -> Stream[Any]:
-        """The stream of one parameter: `value`, `set(value)`, `subscribe(function)`."""
+        """The stream of one parameter: `value`, `set(value)`, `subscribe(function)`.
+
+        `name` is that of the parameter in Python, or in Maquette. Raises `UnknownParameterError`.
+        """
         handle = c_void_p()
         self._call(
             library.maquette_model_parameter,
@@ -178,7 +178,7 @@ class Model(ModelFiles):
     @property
     def parameters(self) -> dict[str, Any]:
         """The present values of all parameters, under their names in Python."""
-        values = self._json(library.maquette_model_parameters)
+        values = fetch(self, library.maquette_model_parameters)
         return {snake_case(name): value for name, value in values.items()}
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -190,392 +190,13 @@ class Model(ModelFiles):
         object.__setattr__(self, name, value)
 
     def stream(self, name: str) -> Stream[Any]:
-        """Another stream of the model: of k-means `centers` and `clusters`."""
+        """Another stream of the model: of k-means `centers` and `clusters`.
+
+        `name` is that of the stream. Raises `NotFoundError` where the kind has none of that name.
+        """
         handle = c_void_p()
         self._call(library.maquette_model_stream, utf8(name, "name"), byref(handle))
         return Stream(self, handle, name)
-
-    # Training
-
-    def train(
-        self,
-        data: Dataset | Selection | Features | Blocks,
-        y: Labels | None = None,
-        validation: Validation | None = None,
-        progress: bool | TextIO = False,
-        mode: str = "fresh",
-    ) -> None:
-        """Starts a training and returns at once.
-
-        `data` is a dataset; or the rows of a matrix, with their labels or, for a regression, numbers in `y`; or a
-        function that gives an iterator of blocks `(X, y)`, which is called whenever the rows are read: what does not
-        fit into memory is learned block by block. `validation` is what to validate with: a dataset, a pair of rows
-        and labels, or a function; without it, a part of the data is kept back, as the parameter `validation_split`
-        says. With `progress`, a line shows how it goes.
-
-        A `mode` of "continuing" goes on from where the last training ended, "partial" learns rows on top of those
-        before. Predictions meanwhile answer with the last finished epoch. A second training meanwhile raises
-        `BusyError`.
-        """
-        if mode not in MODES:
-            raise InvalidArgumentError(f"mode must be one of {', '.join(MODES)}, not {mode!r}", "mode")
-        source = SourceStruct(self.task, data, y)
-        other: SourceStruct | None = None
-        if isinstance(validation, tuple | list):
-            if len(validation) != 2:
-                raise TypeError("a training on rows is validated with a pair (rows, labels)")
-            other = SourceStruct(self.task, *validation, what=("validation[0]", "validation[1]"))
-        elif validation is not None:
-            other = SourceStruct(self.task, validation, None)
-        subscription = self._show(Progress(_output(progress))) if progress else None
-        try:
-            with self._labels.changing():
-                self._readers = [part.reader for part in (source, other) if part is not None and part.reader]
-                self._call(library.maquette_model_train_source, address(source), address(other), MODES.index(mode))
-        except BaseException:
-            if subscription is not None:
-                subscription.unsubscribe()
-            raise
-
-    def partial_train(self, data: Dataset | Selection | Features | Blocks, y: Labels | None = None) -> None:
-        """Starts learning rows on top of those before, and returns at once: `train` with the mode "partial"."""
-        self.train(data, y, mode="partial")
-
-    def _show(self, display: Progress) -> Subscription:
-        """Shows the training that is about to begin, from a thread of Maquette's, until it is over."""
-        subscription: list[Subscription] = []
-        seen = 0
-
-        def show(status: TrainingStatus) -> None:
-            nonlocal seen
-            seen += 1
-            if seen == 1:
-                return  # how it was before this training
-            display(status)
-            if display.over and subscription:
-                subscription[0].unsubscribe()
-
-        subscription.append(self.training.subscribe(show))
-        return subscription[0]
-
-    def wait(self: Self, timeout: float | None = None, progress: bool | TextIO = False) -> Self:
-        """Waits until the training is over, `timeout` seconds at the most.
-
-        Raises what made it fail, `CancelledError` if it was cancelled, `WaitTimeoutError` if it goes on. Ctrl-C gets
-        through, and cancels the training. With `progress`, a line shows how it goes. Returns the model.
-        """
-        if not progress:
-            with self._cancelled_by_ctrl_c():
-                return self._wait(timeout, None, None)
-        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
-            display = Progress(_output(progress))
-            status = queue.get()
-            if not (status.is_final and self.is_training):  # else: that of the training before
-                display(status)
-            return self._wait(timeout, display, queue)
-
-    def _wait(self: Self, timeout: float | None, display: Progress | None, queue: Queue[TrainingStatus] | None) -> Self:
-        def step(milliseconds: int) -> bool:
-            if display is not None and queue is not None and not display.over and self.is_training:
-                display(queue.get(milliseconds / 1000))
-                return False
-            self._wait_once(milliseconds)
-            return True
-
-        try:
-            wait_for("the training", timeout, step)
-        finally:
-            if display is not None and queue is not None:
-                display.finish(queue)
-        return self
-
-    def _wait_once(self, milliseconds: int) -> None:
-        try:
-            self._call(library.maquette_model_wait, milliseconds)
-        except MaquetteError as error:
-            cause = next((reader.error for reader in self._readers if reader.error is not None), None)
-            raise error from cause
-
-    def _cancelled_by_ctrl_c(self) -> AbstractContextManager[None]:
-        return cancelled_by_ctrl_c(self._handle, library.maquette_model_cancel, library.maquette_model_wait)
-
-    def fit(
-        self: Self,
-        data: Dataset | Selection | Features | Blocks,
-        y: Labels | None = None,
-        validation: Validation | None = None,
-        progress: bool | TextIO = False,
-        mode: str = "fresh",
-    ) -> Self:
-        """Trains and waits; returns the model."""
-        if not progress:
-            with self._cancelled_by_ctrl_c():
-                self.train(data, y, validation, mode=mode)
-                return self._wait(None, None, None)
-        with self._cancelled_by_ctrl_c(), self.training.queue() as queue:
-            queue.get()  # how it was before this training
-            display = Progress(_output(progress))
-            self.train(data, y, validation, mode=mode)
-            return self._wait(None, display, queue)
-
-    def cancel(self, keep: str = "last") -> None:
-        """Asks the training to end, which it does within one mini-batch. Without a training, this does nothing.
-
-        What stays is the last epoch, or the "best": the one with the least validation loss.
-        """
-        if keep not in KEPT:
-            raise InvalidArgumentError(f"keep must be one of {', '.join(KEPT)}, not {keep!r}", "keep")
-        self._call(library.maquette_model_cancel_keeping, KEPT.index(keep))
-
-    def reset(self) -> None:
-        """Forgets what was learned or loaded. The parameters stay as they are."""
-        with self._labels.changing():
-            self._call(library.maquette_model_reset)
-
-    @property
-    def is_training(self) -> bool:
-        """Whether a training is running."""
-        flag = c_int32()  # of a model that was closed it stays 0
-        library.maquette_model_is_training(self._handle, byref(flag), None)
-        return bool(flag.value)
-
-    @property
-    def is_trained(self) -> bool:
-        """Whether it can predict."""
-        try:
-            self._output_count()
-        except NotTrainedError:
-            return False
-        return True
-
-    @property
-    def training(self) -> TrainingStream:
-        """The stream of what the training does, to subscribe to or to iterate over."""
-        return TrainingStream(self, self._stream_handle(library.maquette_model_training))
-
-    # Predicting
-
-    def predict(self, X: Any) -> Any:
-        """The answer for a row, or those for many rows.
-
-        >>> classifier.predict(row)      # Prediction(label='3', confidences={'0': 0.01, '3': 0.97, …})
-        >>> classifier.predict(rows)     # array(['3', '7', …])
-        >>> regressor.predict(row)       # 0.25, or an array where there are several targets
-        >>> regressor.predict(rows)      # float32, (rows,) or (rows, targets)
-        >>> clustering.predict(row)      # ClusterPrediction(cluster=2, confidences=[0.01, 0.02, 0.97])
-        >>> clustering.predict(rows)     # array([2, 0, …])
-        >>> projection.predict(rows)     # float32, (rows, components)
-        """
-        if self.task != "classification":
-            return self._numbers(self.predict_proba(X))
-        confidences, labels = self._labels.consistent(self, X)
-        if confidences.ndim == 1:
-            values: list[float] = confidences.tolist()
-            greatest = max(values)
-            label = labels[values.index(greatest)] if greatest > 0 else NO_LABEL
-            return Prediction(label, dict(zip(labels, values, strict=True)))
-        found = numpy.array(labels)[confidences.argmax(axis=1)]
-        rejected = confidences.max(axis=1, initial=0) == 0
-        return numpy.where(rejected, NO_LABEL, found) if rejected.any() else found
-
-    def _numbers(self, predictions: Array) -> Any:
-        if self.task == "clustering":
-            if predictions.ndim == 1:
-                return ClusterPrediction(int(predictions.argmax()), predictions.tolist())
-            return predictions.argmax(axis=1)
-        if self.task == "regression" and predictions.shape[-1] == 1:
-            return float(predictions[0]) if predictions.ndim == 1 else predictions[:, 0]
-        return predictions
-
-    def predict_proba(self, X: Any, out: Array | None = None) -> Array:
-        """The confidence of each label, in the order of `labels`, for a row or for many; of a regression, the numbers.
-
-        float32, of the shape (labels,) or (rows, labels); a row sums up to 1, or is all 0 where it belongs to no
-        label. With `out`, an array of float32 or float64, it is written there.
-        """
-        slots = self._slots
-        try:
-            slot = slots.pop()
-        except IndexError:
-            return self._predict_other(X, out)
-        view, arguments, confidences, _ = slot
-        try:
-            # Takes a row of the slot's own length and type only, in any stride.
-            view[ALL] = X
-        except (ValueError, TypeError):
-            slots.append(slot)
-            return self._predict_other(X, out)
-        if _predict(*arguments):
-            return self._predict_other(X, out)
-        answer: Array = confidences.copy() if out is None else copied(confidences, out)
-        slots.append(slot)
-        return answer
-
-    def _predict_other(self, X: Any, out: Array | None) -> Array:
-        """Whatever no slot was ready for."""
-        array = array_of_numbers(X, "X")
-        if array.ndim != 1:
-            return predict_matrix(self, rows_of_numbers(array, "X"), out)
-        if array is not X:
-            return self.predict_proba(array, out)
-        slot = predicted_slot(self, array)
-        answer: Array = slot[2].copy() if out is None else copied(slot[2], out)
-        self._slots[:] = [slot]
-        return answer
-
-    def predictor(self) -> Predictor:
-        """A function that gives the confidences of one row after another, for inner loops.
-
-        >>> predict = model.predictor()
-        >>> for row in rows:
-        ...     confidences = predict(row)     # overwritten by the next call: copy what you keep
-
-        It is for one thread; make one for each.
-        """
-        return make_predictor(self)
-
-    @property
-    def labels(self) -> list[str]:
-        """All labels, in the order of the confidences: as the training first saw them."""
-        labels: list[str] = self._json(library.maquette_model_labels)
-        return labels
-
-    def _output_count(self) -> int:
-        count = c_int64()
-        self._call(library.maquette_model_output_count, byref(count))
-        return count.value
-
-    def _feature_count(self) -> int:
-        count = c_int64()
-        self._call(library.maquette_model_feature_count, byref(count))
-        return count.value
-
-    # What else was found out
-
-    @property
-    def attributes(self) -> list[str]:
-        """The names of what else the training has found out: see `attribute`."""
-        names: list[str] = self._json(library.maquette_model_attributes)
-        return names
-
-    def attribute(self, name: str) -> Floats:
-        """What else the training has found out, as a matrix: `centers`, `components`, …"""
-        encoded = utf8(name, "name")
-        while True:
-            found = numpy.empty(self._attribute_shape(name), numpy.float32)
-            if not found.size:
-                return found
-            try:
-                self._call(library.maquette_model_attribute, encoded, byref(matrix_of(found)))
-            except BadShapeError:
-                continue  # it has been trained anew between the two calls
-            return found
-
-    def _attribute_shape(self, name: str) -> tuple[int, int]:
-        shape = Matrix(struct_size=sizeof(Matrix))
-        self._call(library.maquette_model_attribute, utf8(name, "name"), byref(shape))
-        return shape.rows, shape.cols
-
-    # Saving and loading
-
-    def save(
-        self,
-        store: Store,
-        name: str,
-        metadata: Mapping[str, Any] | None = None,
-        id: str | None = None,
-        history: int | None = None,
-    ) -> str:
-        """Saves the model, with its weights, in a store; returns the id.
-
-        With an `id`, that one is replaced. With a `history`, so many models of the name stay, this one among them, and
-        those before are removed.
-        """
-        pointer = c_void_p()
-        extra = None if metadata is None else to_json(metadata, "metadata")
-        if history is not None:
-            if id is not None:
-                raise InvalidArgumentError("a model is saved in the place of another one, or with a history", "history")
-            self._call(
-                library.maquette_model_save_version,
-                store._handle,
-                utf8(name, "name"),
-                extra,
-                operator.index(history),
-                byref(pointer),
-            )
-            return owned_text(pointer)
-        self._call(
-            library.maquette_model_save,
-            store._handle,
-            utf8(name, "name"),
-            extra,
-            None if id is None else utf8(id, "id"),
-            byref(pointer),
-        )
-        return owned_text(pointer)
-
-    def load(self, store: Store, id_or_name: str) -> dict[str, Any]:
-        """Loads a saved model of the same kind; of several of one name, the latest. Returns what is stored about it."""
-        name = utf8(id_or_name, "id_or_name")
-        with self._labels.changing():
-            stored: dict[str, Any] = self._json(library.maquette_model_load, store._handle, name)
-        return stored
-
-    # Synchronization
-
-    def sync(self: Self, store: Store, name: str, history: int | None = None) -> Self:
-        """Keeps the model in step with the saved models of a name, whatever process they are trained in.
-
-        >>> model = maquette.MLPClassifier().sync(store, "digits")     # in each process
-
-        The newest is loaded now, if there is one, and again when somebody else has saved one. The model is saved when
-        it was trained, or loaded from elsewhere, by a thread of the library's; `sync_status` tells of it. With a
-        `history`, so many models of the name stay; without, every saving takes the place of the newest.
-        """
-        options = None if history is None else to_json({"history": history}, "history")
-        with self._labels.changing():
-            self._call(library.maquette_model_sync, store._handle, utf8(name, "name"), options)
-        if not self._is_synced:
-            # Another process may bring other labels at any time.
-            self._is_synced = True
-            self._labels.unsettle()
-        return self
-
-    def unsync(self, timeout: float | None = None) -> None:
-        """Ends what `sync` began, once the last training is saved, within `timeout` seconds."""
-        try:
-            self._within(timeout, library.maquette_model_unsync, "saving the last training")
-        except WaitTimeoutError:
-            raise  # it has not ended yet
-        except MaquetteError:
-            self._unsynced()
-            raise
-        self._unsynced()
-
-    def _unsynced(self) -> None:
-        if self._is_synced:
-            self._is_synced = False
-            self._labels.settle()
-
-    def flush_sync(self, timeout: float | None = None) -> None:
-        """Waits until the trainings that have ended are saved, for `timeout` seconds at the most.
-
-        Raises what keeps them from being saved, e.g. `FullError`; it is tried again.
-        """
-        self._within(timeout, library.maquette_model_sync_flush, "saving the trainings")
-
-    def _within(self, timeout: float | None, function: Any, what: str) -> None:
-        def step(milliseconds: int) -> bool:
-            self._call(function, milliseconds)
-            return True
-
-        wait_for(what, timeout, step)
-
-    @property
-    def sync_status(self) -> Stream[dict[str, Any]]:
-        """The stream of what `sync` does: `{"status": "saved", "id": …}`, "loaded", "conflict", "error", …"""
-        return Stream(self, self._stream_handle(library.maquette_model_sync_status), "sync_status", is_small=True)
 
     def __repr__(self) -> str:
         if self.closed:
@@ -636,13 +257,15 @@ class Model(ModelFiles):
                     found.append(f"{self._attribute_shape(name)[0]} rows")
         return found
 
-    def _json(self, function: Any, *arguments: Any) -> Any:
-        pointer = c_void_p()
-        self._call(function, *arguments, byref(pointer))
-        return json.loads(owned_text(pointer))
 
-    def _explained(self, error: MaquetteError) -> MaquetteError:
-        return self._closed_error() if isinstance(error, BadHandleError) and self.closed else error
+def _unpickled(base: type[Model], kind: str, parameters: dict[str, Any] | None, data: bytes | None) -> Model:
+    """The model that was pickled."""
+    cls = base if base.kind else class_of_kind(base, kind)  # type: ignore[arg-type]
+    if data is not None:
+        return cls._made_of(opened_bytes(data))
+    made: Model = object.__new__(cls)
+    Model.__init__(made, kind, **(parameters or {}))
+    return made
 
 
 #: What a prediction has a number for.
@@ -651,7 +274,3 @@ OUTPUTS = {"classification": "label", "regression": "target", "clustering": "clu
 
 def _counted(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
-
-
-def _output(progress: bool | TextIO) -> TextIO | None:
-    return None if isinstance(progress, bool) else progress

@@ -19,7 +19,7 @@ from ._library import Matrix, library
 from ._views import cluster_prediction_html, prediction_html
 
 if TYPE_CHECKING:
-    from ._models import Model
+    from ._model_predicting import ModelPredicting
 
 #: The same function without argument types: its arguments are C values made beforehand, which need no conversion.
 #: The one in the table takes twice as long.
@@ -101,7 +101,7 @@ def new_slot(handle: c_void_p, like: Array, labels: int) -> Slot:
     return memoryview(row), arguments, confidences, (features, answers)  # type: ignore[arg-type]
 
 
-def make_predictor(model: Model) -> Predictor:
+def make_predictor(model: ModelPredicting) -> Predictor:
     # A closure: its variables are nearer at hand than an object's attributes.
     view, arguments, confidences, _kept = new_slot(model._handle, numpy.empty(0, numpy.float32), model._output_count())
     predict, everything = _predict, ALL
@@ -124,7 +124,7 @@ def make_predictor(model: Model) -> Predictor:
     return predictor
 
 
-def predicted_slot(model: Model, row: Array) -> Slot:
+def predicted_slot(model: ModelPredicting, row: Array) -> Slot:
     """A new slot that fits the row and the model's labels, with the row predicted."""
     while True:
         count = model._output_count()
@@ -141,7 +141,7 @@ def predicted_slot(model: Model, row: Array) -> Slot:
         raise model._explained(reason)
 
 
-def predict_matrix(model: Model, features: Array, out: Array | None) -> Array:
+def predict_matrix(model: ModelPredicting, features: Array, out: Array | None) -> Array:
     """The confidences of many rows: [rows, labels]."""
     features = readable(features)
     while True:

@@ -18,6 +18,8 @@ class Scatter:
 
     >>> Scatter(umap.embedding, y)
     >>> Path("digits.svg").write_text(Scatter(umap.embedding, y).svg())
+
+    `points` has the shape (points, 2), `labels` one for each or None; `title` is what the picture is called.
     """
 
     def __init__(self, points: Features, labels: Labels | None = None, title: str = "") -> None:
@@ -33,11 +35,17 @@ class Scatter:
         self.title = title
 
     def plot(self, ax: Any = None) -> Any:
-        """Draws them with matplotlib; returns the axes."""
+        """Draws them with matplotlib; returns the axes.
+
+        `ax` is what to draw on; new axes unless given.
+        """
         return plot_points(self.points, self.labels, ax, self.title)
 
     def svg(self, size: int = 420, background: str = "white") -> str:
-        """A picture of so many pixels as SVG, a file of its own. Of more than 5,000 points, that many are drawn."""
+        """A picture of so many pixels as SVG, a file of its own. Of more than 5,000 points, that many are drawn.
+
+        `size` is that of its sides in pixels; `background` is a colour of CSS.
+        """
         return scatter(self.points, self.labels, self.title, size, background)
 
     def __repr__(self) -> str:

@@ -30,6 +30,8 @@ class Service(Owner):
     Every document is a dictionary with an `id` and the dates `createdAt` and `updatedAt`. A query is a dictionary of
     fields: `{"y": "left", "score": {"$gt": 0.5}}`. There are `$in`, `$nin`, `$lt`, `$lte`, `$gt`, `$gte`, `$ne` and
     `$not`, and `$or`, `$and` and `$not` for whole queries.
+
+    `store` is where it is, and `name` that of the service, new or not.
     """
 
     def __init__(self, store: Store, name: str) -> None:
@@ -55,6 +57,9 @@ class Service(Owner):
 
         A page has 100 documents unless `limit` says otherwise, 200 at the most. `sort` is a field, with a minus for the
         greatest first, or `{"field": 1 or -1}`; `select` names the fields to return, beside the id.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match. `skip` are passed over.
         """
         complete = query_of(query, fields, limit=limit, skip=skip, sort=sort, select=select)
         return Page(fetch(self, library.maquette_service_find, to_json(complete, "query")), "documents")
@@ -65,13 +70,21 @@ class Service(Owner):
         return document
 
     def count(self, query: Query | None = None, **fields: Any) -> int:
-        """How many documents match."""
+        """How many documents match.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         count = c_int64()
         self._call(library.maquette_service_count, to_json(query_of(query, fields), "query"), byref(count))
         return count.value
 
     def distinct(self, field: str, query: Query | None = None, **fields: Any) -> list[Any]:
-        """The different values of a field in the documents that match, the first seen first."""
+        """The different values of a field in the documents that match, the first seen first.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
+        """
         complete = to_json(query_of(query, fields), "query")
         values: list[Any] = fetch(self, library.maquette_service_distinct, utf8(field, "field"), complete)
         return values
@@ -87,6 +100,9 @@ class Service(Owner):
         """All documents that match, however many: read when they are asked for, in bounded memory.
 
         >>> for note in notes.items(done=False).take(5): ...
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match. `sort` and `select` are as for `find`.
         """
         complete = query_of(query, fields, sort=sort, select=select)
         return Documents(self, library.maquette_service_items, complete)
@@ -112,6 +128,8 @@ class Service(Owner):
 
         Raises `ConflictError` where there is a document of an id they bring, `BadShapeError` for an instance of another
         width than its dataset has, `NotFiniteError`.
+
+        `documents` is one dictionary, or several.
         """
         stored: Document | list[Document] = fetch(
             self, library.maquette_service_create, one_or_many(documents, "document")
@@ -142,6 +160,9 @@ class Service(Owner):
         The fields given take the place of those of their names, whole; the others stay, and so do the id and
         `createdAt`. Returns what is kept: a document, or a list for the id None. Raises `NotFoundError`, and what
         `create` raises.
+
+        `changes` is a dictionary of the fields. `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and
+        `fields` are values they must have; without, all match.
         """
         text = to_json(object_of(changes, "the changes"), "changes")
         which = target(query, fields, id)
@@ -159,6 +180,9 @@ class Service(Owner):
         """Removes a document; with the id None, all that match: `remove(None, {})` is everything.
 
         Returns what was there: a document, or a list for the id None. Raises `NotFoundError`.
+
+        `query` is a condition on fields, `{"y": {"$in": ["1", "7"]}}`, and `fields` are values they must have; without,
+        all match.
         """
         which = target(query, fields, id)
         removed: Document | list[Document] = fetch(

@@ -13,6 +13,7 @@ class Status(dict[str, Any]):
 
     @property
     def status(self) -> str:
+        """What goes on, in a word: see the class."""
         return str(self["status"])
 
     @property

@@ -27,6 +27,9 @@ class Store(Owner):
     >>> Store("postgresql://host/db") # a server, where libpq is installed
     >>> Store(Path("digits.db"))      # a path is an SQLite file
     >>> Store("http://localhost:3030")   # a Marcelle backend; `?token-from=VARIABLE` names where a token is
+
+    `location` says where. Raises `StoreIOError` or `NotAStoreError`, `OSError`s, `LockedError`, `InvalidArgumentError`
+    for a location of no known form.
     """
 
     def __init__(self, location: str | os.PathLike[str] = "memory:") -> None:
@@ -68,7 +71,10 @@ class Store(Owner):
         return models
 
     def remove_models(self, id_or_name: str, kind: str | None = None) -> list[dict[str, Any]]:
-        """Removes a saved model with its files, or all of a name; returns what was removed."""
+        """Removes a saved model with its files, or all of a name; returns what was removed.
+
+        `id_or_name` says which; with a `kind`, only models of that kind are looked at. Raises `NotFoundError`.
+        """
         removed: list[dict[str, Any]] = self._json(
             library.maquette_store_remove_models, _optional(kind, "kind"), utf8(id_or_name, "id_or_name")
         )
@@ -79,6 +85,8 @@ class Store(Owner):
 
         >>> store.backup("digits-backup.db")
         >>> Store("sqlite:digits-backup.db")
+
+        `path` is that of the file. Raises `StoreIOError`, `FullError`.
         """
         self._call(library.maquette_store_backup, utf8(os.fspath(path), "path"))
 

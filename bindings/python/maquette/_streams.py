@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import threading
 import time
 import weakref
@@ -128,6 +130,7 @@ class Subscription:
 
     @property
     def active(self) -> bool:
+        """Whether the function is still called."""
         return not self._receiver.ended
 
     @property
@@ -150,7 +153,8 @@ class Subscription:
 class Queue(Generic[Value]):
     """The events of a stream, taken out one by one: with `get()`, by iterating, or in an event loop.
 
-    It has a `fileno()`, readable as long as `get()` would not wait, for `select` and its relatives.
+    It has a `fileno()`, readable as long as `get()` would not wait, for `select` and its relatives. Several threads,
+    tasks and event loops may take events out of one queue: each event comes to one of them.
     """
 
     def __init__(self, stream: Stream[Value], until_over: bool = False) -> None:
@@ -170,6 +174,9 @@ class Queue(Generic[Value]):
         self._lock = threading.Lock()  # one at a time may take an event, which the next one overwrites
         self._until_over = until_over
         self._over = False
+        # The tasks that wait for an event, to be woken when the queue is closed.
+        self._closing = threading.Lock()
+        self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = set()
         self._finalizer = weakref.finalize(self, library.maquette_subscription_destroy, handle)
         self._finalizer.atexit = False
         #: The number of the event that was taken last, from 1; 0: a value from before the first event.
@@ -220,8 +227,13 @@ class Queue(Generic[Value]):
         return descriptor.value
 
     def close(self) -> None:
-        """Takes no more events. Doing so twice is fine."""
-        self._finalizer()
+        """Takes no more events. Doing so twice is fine; who waits for an event gets `ClosedError`."""
+        with self._closing:
+            self._finalizer()
+            waiting = list(self._waiting)
+        for loop, ready in waiting:
+            with contextlib.suppress(RuntimeError):  # a loop that has ended meanwhile
+                loop.call_soon_threadsafe(_set, ready)
 
     def __enter__(self) -> Queue[Value]:
         return self
@@ -245,28 +257,43 @@ class Queue(Generic[Value]):
         return self
 
     async def __anext__(self) -> Value:
+        try:
+            return self._checked(self._take(0) if self._over else await self.get_async())
+        except (ClosedError, WaitTimeoutError):
+            self.close()
+            raise StopAsyncIteration from None
+
+    async def get_async(self, timeout: float | None = None) -> Value:
+        """The next event, awaited in an event loop, `timeout` seconds at the most; nothing is polled meanwhile.
+
+        Raises what `get` raises. A task that is cancelled meanwhile takes no event.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
         while True:
             try:
-                return self._checked(self._take(0))
-            except ClosedError:
-                self.close()
-                raise StopAsyncIteration from None
+                return self._take(0)
             except WaitTimeoutError:
-                if self._over:
-                    self.close()
-                    raise StopAsyncIteration from None
-            await self._readable()
+                left = None if end is None else end - time.monotonic()
+                if left is not None and left <= 0:
+                    raise WaitTimeoutError(f"no event of {self._stream.name} within {timeout} s") from None
+            await self._readable(left)
 
-    async def _readable(self) -> None:
-        # Watched only while nothing is there: the descriptor stays readable, and would keep the loop busy.
+    async def _readable(self, timeout: float | None = None) -> None:
+        """Waits until there is an event, or for so many seconds: only the waiting ends then, and no event is lost."""
+        # Watched only while nothing is there: the descriptor stays readable, and would keep the loop busy. By a
+        # descriptor of its own, so that others may wait too, and that none is watched that is closed meanwhile.
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()
-        descriptor = self.fileno()
-        loop.add_reader(descriptor, _set, ready)
+        with self._closing:
+            descriptor = os.dup(self.fileno())
+            self._waiting.add((loop, ready))
         try:
-            await ready
+            loop.add_reader(descriptor, _set, ready)
+            await asyncio.wait([ready], timeout=timeout)
         finally:
+            self._waiting.discard((loop, ready))
             loop.remove_reader(descriptor)
+            os.close(descriptor)
 
     def _checked(self, value: Value) -> Value:
         self._over = self._until_over and self._stream._is_over(value)

@@ -11,7 +11,7 @@ from ._streams import Stream
 from ._views import status_html, stream_html
 
 if TYPE_CHECKING:
-    from ._models import Model
+    from ._model_training import ModelTraining
 
 #: What a training measures: the names in Python, with those in a status.
 MEASURES = {
@@ -54,10 +54,12 @@ class TrainingStatus(Status):
 
     @property
     def loss(self) -> float | None:
+        """What is learned against, on the training rows: the cross-entropy in nats, or the mean squared error."""
         return self._figure("loss")
 
     @property
     def accuracy(self) -> float | None:
+        """Which share of the training rows is told right, 0 to 1."""
         return self._figure("accuracy")
 
     @property
@@ -72,6 +74,7 @@ class TrainingStatus(Status):
 
     @property
     def mean_absolute_error(self) -> float | None:
+        """How far predictions are from the targets of the training rows, in their unit."""
         return self._figure("meanAbsoluteError")
 
     @property
@@ -86,7 +89,10 @@ class TrainingStatus(Status):
         return {name: self.data[key] for name, key in named.items() if isinstance(self.data.get(key), list)}
 
     def figures(self, accuracy: str = "accuracy", validation: str = "validation ") -> list[str]:
-        """The last figures for people: `["loss 0.4100", "accuracy 88.0%", …]`."""
+        """The last figures for people: `["loss 0.4100", "accuracy 88.0%", …]`.
+
+        `accuracy` is what the accuracy is called in them, `validation` what comes before those on the validation rows.
+        """
         named = (
             ("loss", self.loss, ".4f"),
             (accuracy, self.accuracy, ".1%"),
@@ -113,6 +119,8 @@ class TrainingStatus(Status):
         """Draws a measure over the epochs of the training that has ended, with matplotlib; returns the axes.
 
         >>> model.training.value.plot("accuracy")
+
+        `ax` is what to draw on; new axes unless given. Raises `ImportError` without matplotlib.
         """
         return plot_curves(self.curves, measure, ax, self.summary)
 
@@ -126,7 +134,7 @@ class TrainingStream(Stream[TrainingStatus]):
     Iterating over it ends with the training; iterating over its `queue()` goes on with the trainings to come.
     """
 
-    def __init__(self, model: Model, handle: Any) -> None:
+    def __init__(self, model: ModelTraining, handle: Any) -> None:
         super().__init__(model, handle, "training", TrainingStatus)
         self._model = model
 

@@ -32,12 +32,20 @@ Average = Literal["macro", "weighted"]
 
 
 def confusion_matrix(y_true: Labels, y_predicted: Labels) -> ConfusionMatrix:
-    """How often each label was predicted for each."""
+    """How often each label was predicted for each.
+
+    `y_true` are the labels that are right, `y_predicted` those predicted: text or whole numbers, one for each row.
+    Raises `BadShapeError` where they differ in number.
+    """
     return ConfusionMatrix(y_true, y_predicted)
 
 
 def accuracy(y_true: Labels, y_predicted: Labels) -> float:
-    """The part of the rows that was predicted right."""
+    """The part of the rows that was predicted right.
+
+    `y_true` are the labels that are right, `y_predicted` those predicted: text or whole numbers, one for each row.
+    Raises `BadShapeError` where they differ in number.
+    """
     with ConfusionMatrix(y_true, y_predicted) as matrix:
         found = matrix.accuracy
     if found is None:
@@ -46,17 +54,32 @@ def accuracy(y_true: Labels, y_predicted: Labels) -> float:
 
 
 def precision(y_true: Labels, y_predicted: Labels, average: Average = "macro") -> float:
-    """Of the rows predicted as a label, the part that is; the mean over the labels."""
+    """Of the rows predicted as a label, the part that is; the mean over the labels.
+
+    `y_true` are the labels that are right, `y_predicted` those predicted: text or whole numbers, one for each row.
+
+    `average` says how: "macro", each label alike, or "weighted", each by its rows.
+    """
     return _average(y_true, y_predicted, average).precision
 
 
 def recall(y_true: Labels, y_predicted: Labels, average: Average = "macro") -> float:
-    """Of the rows that are a label, the part predicted as it; the mean over the labels."""
+    """Of the rows that are a label, the part predicted as it; the mean over the labels.
+
+    `y_true` are the labels that are right, `y_predicted` those predicted: text or whole numbers, one for each row.
+
+    `average` says how: "macro", each label alike, or "weighted", each by its rows.
+    """
     return _average(y_true, y_predicted, average).recall
 
 
 def f1(y_true: Labels, y_predicted: Labels, average: Average = "macro") -> float:
-    """The harmonic mean of precision and recall; the mean over the labels."""
+    """The harmonic mean of precision and recall; the mean over the labels.
+
+    `y_true` are the labels that are right, `y_predicted` those predicted: text or whole numbers, one for each row.
+
+    `average` says how: "macro", each label alike, or "weighted", each by its rows.
+    """
     return _average(y_true, y_predicted, average).f1
 
 
@@ -86,12 +109,20 @@ def log_loss(y_true: Labels, confidences: Features, labels: Sequence[str]) -> fl
 
 
 def mean_absolute_error(y_true: Features, predicted: Features) -> float:
-    """The mean distance of numbers from what they should be; of several columns, the mean over them."""
+    """The mean distance of numbers from what they should be; of several columns, the mean over them.
+
+    `y_true` are the numbers that are right, `predicted` those predicted, both (rows,) or (rows, columns). Raises
+    `BadShapeError` where they differ in number.
+    """
     return float(_regression(y_true, predicted).mean_absolute_error)
 
 
 def mean_squared_error(y_true: Features, predicted: Features) -> float:
-    """The mean squared distance of numbers from what they should be; of several columns, the mean over them."""
+    """The mean squared distance of numbers from what they should be; of several columns, the mean over them.
+
+    `y_true` are the numbers that are right, `predicted` those predicted, both (rows,) or (rows, columns). Raises
+    `BadShapeError` where they differ in number.
+    """
     return float(_regression(y_true, predicted).mean_squared_error)
 
 
@@ -99,6 +130,8 @@ def r2(y_true: Features, predicted: Features) -> float:
     """The part of the variance that is predicted, R²; of several columns, the mean over them.
 
     Where the true numbers are all the same it is 1 for perfect predictions and else 0; of a single row it is NaN.
+
+    `y_true` are the numbers that are right, `predicted` those predicted, both (rows,) or (rows, columns).
     """
     return float(_regression(y_true, predicted).r2)
 

@@ -15,6 +15,9 @@ import pytest
 
 import maquette
 
+# SciPy looks at it when it is imported: without, scikit-learn leaves a check out.
+os.environ.setdefault("SCIPY_ARRAY_API", "1")
+
 PACKAGE = Path(__file__).resolve().parents[1]
 REPOSITORY = PACKAGE.parents[1]
 
@@ -41,6 +44,15 @@ def answers(kind: str, y: Any) -> Any:
     if task == "regression":
         return numpy.unique(y, return_inverse=True)[1].astype("f4")
     return None
+
+
+#: What the training of a `small_model` reports.
+EVENTS_OF_A_TRAINING = ["start", "epoch", "epoch", "epoch", "success"]
+
+
+def small_model(**parameters: Any) -> maquette.Model:
+    """A model that learns in a moment."""
+    return maquette.MLPClassifier(**{"layers": [8], "epochs": 3, **parameters})
 
 
 class Digits:

@@ -1,29 +1,16 @@
 from __future__ import annotations
 
-import asyncio
 import gc
-import itertools
 import queue
-import select
 import sys
 import threading
 import time
 import weakref
 
 import pytest
-from conftest import ENDLESS, PATIENCE, Digits, in_threads, run
+from conftest import ENDLESS, EVENTS_OF_A_TRAINING, PATIENCE, Digits, in_threads, run, small_model
 
 import maquette
-
-
-def small_model(**parameters) -> maquette.Model:
-    return maquette.MLPClassifier(**{"layers": [8], "epochs": 3, **parameters})
-
-
-EVENTS_OF_A_TRAINING = ["start", "epoch", "epoch", "epoch", "success"]
-
-
-# Callbacks
 
 
 def test_a_subscriber_gets_the_held_value_and_every_event_of_a_training(blobs) -> None:
@@ -156,7 +143,7 @@ def test_every_function_may_be_called_in_a_callback(store: maquette.Store, digit
                 model.epochs = 3
                 assert model.training.value.status == "epoch"
                 with model.training.queue() as events:
-                    events.get(0)
+                    events.get(PATIENCE)  # the training's thread brings it, when it has told all others of this epoch
                 model.training.subscribe(lambda _: None).unsubscribe()
                 with pytest.raises(maquette.ReentrantError):
                     model.wait()
@@ -334,203 +321,6 @@ def test_deep_recursion_in_a_callback_is_an_error_not_a_crash() -> None:
         """
     )
     assert (result.returncode, result.stdout) == (0, "survived\n"), result.stderr[-2000:]
-
-
-# Pull
-
-
-def test_iterating_ends_with_the_training(blobs) -> None:
-    with small_model() as model:
-        model.train(*blobs)
-        statuses = [status.status for status in model.training]
-        # All that came after the first look, which may have been late.
-        assert statuses == ["idle", *EVENTS_OF_A_TRAINING][-len(statuses) :]
-        assert [status.status for status in model.training] == ["success"]
-
-
-def test_iterating_without_a_training_ends_at_once() -> None:
-    with small_model() as model:
-        assert list(model.training) == [{"status": "idle"}]
-
-
-@pytest.mark.parametrize("attempt", range(20))
-def test_iterating_never_misses_the_end(blobs, attempt: int) -> None:
-    with small_model(epochs=1 + attempt % 3) as model:
-        for _ in range(20):
-            model.train(*blobs)
-            assert [status.status for status in model.training][-1] == "success"
-            model.wait()
-
-
-def test_a_queue_goes_on_with_the_next_training(blobs) -> None:
-    with small_model() as model, model.training.queue() as events:
-        model.fit(*blobs).fit(*blobs)
-        statuses = [events.get(PATIENCE).status for _ in range(11)]
-        assert statuses == ["idle", *EVENTS_OF_A_TRAINING, *EVENTS_OF_A_TRAINING]
-        assert events.sequence == 10
-        assert events.dropped == 0
-        with pytest.raises(maquette.WaitTimeoutError):
-            events.get(0)
-        with pytest.raises(maquette.WaitTimeoutError, match=r"within 0\.15 s"):
-            events.get(0.15)
-
-
-def test_a_closed_queue_says_so() -> None:
-    with small_model() as model:
-        events = model.training.queue()
-        events.close()
-        events.close()
-        for use in (events.get, lambda: events.get(0), events.fileno):
-            with pytest.raises(maquette.ClosedError):
-                use()
-        assert list(events) == []
-
-
-def test_a_queue_closed_by_another_thread_ends() -> None:
-    with small_model() as model:
-        events = model.training.queue()
-        events.get(PATIENCE)
-        begun = threading.Event()
-        result: queue.Queue = queue.Queue()
-
-        def take() -> None:
-            begun.set()
-            result.put(list(events))
-
-        thread = threading.Thread(target=take)
-        thread.start()
-        assert begun.wait(PATIENCE)
-        events.close()
-        assert result.get(timeout=PATIENCE) == []
-        thread.join()
-
-
-def test_several_threads_take_from_one_queue_each_event_once(digits: Digits) -> None:
-    with small_model(epochs=40, layers=[2]) as model, model.training.queue() as events:
-        model.train(digits.X, digits.y)
-
-        def take(_: int) -> list[int]:
-            epochs = []
-            while True:
-                try:
-                    status = events.get(1)
-                except maquette.WaitTimeoutError:
-                    return epochs
-                if status.epoch:
-                    epochs.append(status.epoch)
-
-        assert sorted(itertools.chain(*in_threads(4, take))) == list(range(1, 41))
-
-
-def test_the_descriptor_is_readable_while_an_event_waits(blobs) -> None:
-    with small_model() as model, model.training.queue() as events:
-        assert select.select([events], [], [], PATIENCE)[0] == [events]
-        events.get(0)
-        assert select.select([events], [], [], 0)[0] == []
-        model.train(*blobs)
-        statuses = []
-        while "success" not in statuses:
-            assert select.select([events], [], [], PATIENCE)[0] == [events]
-            statuses.append(events.get(0).status)
-        assert statuses == EVENTS_OF_A_TRAINING
-        assert select.select([events], [], [], 0)[0] == []
-        poll = select.poll()
-        poll.register(events, select.POLLIN)
-        model.close()
-        assert poll.poll(PATIENCE * 1000)
-        with pytest.raises(maquette.ClosedError):
-            events.get(0)
-
-
-# asyncio
-
-
-def test_async_for_ends_with_the_training_and_leaves_the_loop_free(digits: Digits) -> None:
-    async def main() -> tuple[list[maquette.TrainingStatus], int]:
-        ticks = 0
-
-        async def tick() -> None:
-            nonlocal ticks
-            while True:
-                ticks += 1
-                await asyncio.sleep(0)
-
-        with small_model(epochs=300) as model:
-            ticking = asyncio.create_task(tick())
-            model.train(digits.X, digits.y)
-            statuses = [status async for status in model.training]
-            ticking.cancel()
-            return statuses, ticks
-
-    statuses, ticks = asyncio.run(main())
-    assert statuses[-1].status == "success"
-    # Epochs are merged where this was slow.
-    epochs = [status.epoch for status in statuses if status.epoch]
-    assert epochs == sorted(set(epochs))
-    assert epochs[-1:] in ([], [300])
-    assert ticks > 5
-
-
-def test_several_async_loops_over_one_stream(blobs) -> None:
-    async def main() -> list[list[str]]:
-        with small_model() as model:
-
-            async def watch() -> list[str]:
-                queue = model.training.queue()
-                statuses = []
-                async for status in queue:
-                    statuses.append(status.status)
-                    if status.status == "success":
-                        return statuses
-                return statuses
-
-            tasks = [asyncio.create_task(watch()) for _ in range(5)]
-            await asyncio.sleep(0)
-            model.train(*blobs)
-            return await asyncio.wait_for(asyncio.gather(*tasks), PATIENCE)
-
-    assert asyncio.run(main()) == [["idle", *EVENTS_OF_A_TRAINING]] * 5
-
-
-def test_an_async_loop_that_is_cancelled_leaves_no_reader(blobs) -> None:
-    async def main() -> None:
-        with small_model() as model:
-
-            async def watch() -> None:
-                async for _ in model.training.queue():
-                    waiting.set()
-
-            waiting = asyncio.Event()
-            task = asyncio.create_task(watch())
-            await asyncio.wait_for(waiting.wait(), PATIENCE)
-            await asyncio.sleep(0)
-            task.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await task
-            selector = getattr(asyncio.get_running_loop(), "_selector", None)
-            if selector is not None:
-                # The loop's own descriptor is all that is left.
-                assert len(selector.get_map()) == 1
-
-    asyncio.run(main())
-
-
-def test_an_async_loop_ends_when_the_model_is_closed() -> None:
-    async def main() -> list[str]:
-        model = small_model()
-
-        async def watch() -> list[str]:
-            return [status.status async for status in model.training.queue()]
-
-        task = asyncio.create_task(watch())
-        await asyncio.sleep(0)
-        model.close()
-        return await asyncio.wait_for(task, PATIENCE)
-
-    assert asyncio.run(main()) == ["idle"]
-
-
-# Raw
 
 
 def test_a_status_is_read_without_json(blobs) -> None:
