@@ -1,9 +1,7 @@
 #define _GNU_SOURCE
 #include "maquette_system.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 /* Functions and data are the same to POSIX, but not to C. */
 union function {
@@ -38,18 +36,9 @@ int maquette_system_curl_get_text(void *getinfo, void *handle, int info, const c
 }
 
 int maquette_system_curl_perform(void *perform, void *handle) {
-  sigset_t pipe, before, pending;
-  sigemptyset(&pipe);
-  sigaddset(&pipe, SIGPIPE);
-  sigpending(&pending);
-  _Bool was_pending = sigismember(&pending, SIGPIPE) == 1;
-  pthread_sigmask(SIG_BLOCK, &pipe, &before);
+  maquette_system_held_signal pipe;
+  maquette_system_hold_signal(&pipe, SIGPIPE);
   int code = ((union function){.address = perform}).perform(handle);
-  if (!was_pending) {
-    const struct timespec now = {0, 0};
-    while (sigtimedwait(&pipe, NULL, &now) == SIGPIPE) {
-    }
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  maquette_system_release_signal(&pipe);
   return code;
 }

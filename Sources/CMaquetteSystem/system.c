@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/inotify.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Written by the Makefile; a checkout that is built otherwise has none. */
@@ -22,6 +23,32 @@ void maquette_system_name_thread(const char *name) {
   strncpy(kept, name, sizeof kept - 1);
   kept[sizeof kept - 1] = 0;
   pthread_setname_np(pthread_self(), kept);
+}
+
+void maquette_system_hold_signal(maquette_system_held_signal *held, int signal) {
+  sigset_t one, pending;
+  held->signal = signal;
+  held->was_pending = 0;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &held->cancelability);
+  sigemptyset(&one);
+  sigaddset(&one, signal);
+  pthread_sigmask(SIG_BLOCK, &one, &held->before);
+  /* Only where it was held off before can one have come before. */
+  if (sigismember(&held->before, signal) == 1 && sigpending(&pending) == 0)
+    held->was_pending = sigismember(&pending, signal) == 1;
+}
+
+void maquette_system_release_signal(const maquette_system_held_signal *held) {
+  if (!held->was_pending) {
+    const struct timespec now = {0, 0};
+    sigset_t one;
+    sigemptyset(&one);
+    sigaddset(&one, held->signal);
+    while (sigtimedwait(&one, NULL, &now) == held->signal) {
+    }
+  }
+  pthread_sigmask(SIG_SETMASK, &held->before, NULL);
+  pthread_setcancelstate(held->cancelability, NULL);
 }
 
 int maquette_system_eventfd(void) {

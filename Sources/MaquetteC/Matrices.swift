@@ -221,8 +221,9 @@ func labelColumn(
   var names: [String] = []
   var codes = [Int32](repeating: -1, count: count)
   var codeOfName: [String: Int32] = [:]
-  // Hosts pass the same few pointers again and again: then no string is read twice.
-  var codeOfPointer: [UnsafePointer<CChar>: Int32] = [:]
+  // Hosts pass the same few pointers again and again: then hardly a string is read twice. Of those that share a slot the
+  // last is known.
+  var known = [(label: UnsafePointer<CChar>?, code: Int32)](repeating: (nil, -1), count: 256)
   for row in 0..<count {
     guard let label = labels[row] else {
       guard allowsNone else {
@@ -230,23 +231,25 @@ func labelColumn(
       }
       continue
     }
-    if let code = codeOfPointer[label] {
-      codes[row] = code
+    // Strings of their own begin at multiples of 16, usually.
+    let slot = Int(truncatingIfNeeded: (UInt(bitPattern: label) >> 4 ^ UInt(bitPattern: label) << 4) & 255)
+    if known[slot].label == label {
+      codes[row] = known[slot].code
       continue
     }
     guard let text = String(validatingCString: label) else {
       throw MaquetteError(.badUTF8, "\(name)[\(row)] is not valid UTF-8", name: name)
     }
     let code: Int32
-    if let known = codeOfName[text] {
-      code = known
+    if let present = codeOfName[text] {
+      code = present
     } else {
       code = Int32(names.count)
       codeOfName[text] = code
       names.append(text)
     }
     codes[row] = code
-    if codeOfPointer.count < 65_536 { codeOfPointer[label] = code }
+    known[slot] = (label, code)
   }
   return try LabelColumn(names: names, codes: codes)
 }

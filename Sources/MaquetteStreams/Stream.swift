@@ -115,10 +115,22 @@ public final class Stream<Value: Sendable>: Sendable {
       guard !state.isClosed else { return false }
       state.sequence += 1
       if isHeld { state.value = value }
+      // Who comes later is told of what comes after.
+      if state.observers.isEmpty && state.pending.isEmpty { return false }
       state.pending.append(Outgoing(event: Event(value: value, sequence: state.sequence), only: nil))
       return startDraining(&state)
     }
     if isMine { drain() }
+  }
+
+  /// As ``set(_:)``; of a stream that is not held the value is not made where nobody watches.
+  package func set(making value: () -> Value) {
+    let isUnseen = state.withLock { state -> Bool in
+      guard !isHeld, !state.isClosed, state.observers.isEmpty, state.pending.isEmpty else { return false }
+      state.sequence += 1
+      return true
+    }
+    if !isUnseen { set(value()) }
   }
 
   /// The same as so many calls of ``set(_:)``; where nobody watches, only the last value is made.

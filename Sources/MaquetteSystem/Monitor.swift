@@ -44,8 +44,9 @@ package final class Monitor<State>: @unchecked Sendable {  // `state` is only to
   ) throws(Failure) -> Result {
     pthread_mutex_lock(mutex)
     defer {
-      pthread_cond_broadcast(condition)
+      // In this order: whoever wakes finds the lock free.
       pthread_mutex_unlock(mutex)
+      pthread_cond_broadcast(condition)
     }
     return try body(&state)
   }

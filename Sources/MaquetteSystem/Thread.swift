@@ -42,6 +42,17 @@ package enum Thread {
     }
   }
 
+  /// Runs `body` on this thread, of the host's or ours, so that a file that outgrows the process's limit is an error
+  /// there and no deadly SIGXFSZ, and so that the thread is not cancelled in it.
+  package static func withoutSizeSignal<Value>(
+    _ body: () throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> Value {
+    var held = maquette_system_held_signal()
+    maquette_system_hold_signal(&held, SIGXFSZ)
+    defer { maquette_system_release_signal(&held) }
+    return try body()
+  }
+
   /// A number that tells the running thread from all others that run now.
   package static var current: UInt { UInt(pthread_self()) }
 

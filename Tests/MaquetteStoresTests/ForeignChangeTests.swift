@@ -143,19 +143,29 @@ import Testing
       """)
     for n in 0..<300 { _ = try theirs.service("notes").create(["n": .number(Double(n))]) }
     #expect(try texts(queue, 300).last == "created 299")
-    #expect(try ours.pragma("user_version") == 4)
     let lines = try #require(try theirs.number("SELECT count(*) FROM maquette_changes"))
     #expect(lines <= 8192 + 256 && lines > 8192 - 256)
   }
 
-  @Test("a file that nobody watches has no log, and its layout stays what older versions read")
-  func onDemand() throws {
+  @Test(
+    "a file that nobody watches has no log, and once it has one, those who had it open write to it",
+    arguments: [1, 100])
+  func onDemand(_ rows: Int) throws {
+    let logs = "SELECT count(*) FROM sqlite_schema WHERE name = 'maquette_changes'"
     let dataset = try Dataset("d", in: ours)
-    _ = try dataset.create(["x": [1]])
-    #expect(try ours.pragma("user_version") == 1)
-    let subscription = dataset.$changes.subscribe { _ in }
-    #expect(try ours.pragma("user_version") == 4)
-    subscription.cancel()
+    let other = try Dataset("d", in: theirs)
+    let labels = LabelColumn([String](repeating: "a", count: rows))
+    try other.append(counting(rows), labels: labels)
+    #expect(try ours.number(logs) == 0)
+    // One row needs a newer layout than many.
+    #expect(try ours.pragma("user_version") == (rows == 1 ? 6 : 1))
+    let changes = dataset.$changes.queue()
+    #expect(try changes.next(timeout: 5000).value.map(\.type) == [.created])
+    #expect(try ours.number(logs) == 1)
+    #expect(try ours.pragma("user_version") == (rows == 1 ? 6 : 4))
+    try other.append(counting(rows), labels: labels)
+    #expect(try changes.next(timeout: 5000).value.count == rows)
+    #expect(dataset.count == 2 * rows)
   }
 
   @Test("a subscriber that is gone is not told, and a later one hears only what comes after it")

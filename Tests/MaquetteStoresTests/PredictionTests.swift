@@ -51,21 +51,21 @@ private func version(_ path: String) throws -> Int64? {
     #expect(try stored.service.count() == 3)
   }
 
-  @Test func `in a file of an older layout raise it, and no other writing does`() throws {
+  @Test func `in a file of an older layout raise it, and clearing them does not`() throws {
     let directory = TemporaryDirectory()
     let path = directory.path("store.db")
     let store = try DataStore("sqlite:" + path)
     let dataset = try Dataset("test", in: store)
-    try dataset.append(try counting(2), labels: LabelColumn(["a", "b"]))
+    try dataset.append(try counting(100), labels: LabelColumn([String](repeating: "a", count: 100)))
     try store.service("predictions-test").clearPredictions()
     #expect(try store.service("predictions-test").predictionRun() == nil)
     #expect(try version(path) == 1)
     let stored = try Stored(store)
-    #expect(try version(path) == 3)
+    #expect(try version(path) == 6)
     let again = try DataStore("sqlite:" + path)
     #expect(try again.service("predictions-test").predictionRun() == stored.run)
     #expect(try again.service("predictions-test").find() == stored.service.find())
-    #expect(try Dataset("test", in: again).count == 5)
+    #expect(try Dataset("test", in: again).count == 103)
   }
 
   @Test func `of a newer layout than this one knows are left alone`() throws {

@@ -1,6 +1,7 @@
 #ifndef MAQUETTE_SYSTEM_H
 #define MAQUETTE_SYSTEM_H
 
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,17 @@ int maquette_system_eventfd(void);
 /* Makes the file descriptor readable / not readable. */
 void maquette_system_eventfd_raise(int descriptor);
 void maquette_system_eventfd_lower(int descriptor);
+
+/* A signal that is held off the calling thread, which can't be cancelled meanwhile either: what the thread does itself
+ * must fail, whatever the host does with the signal, and come to its end. */
+typedef struct maquette_system_held_signal {
+  sigset_t before;
+  int signal;
+  int cancelability;
+  _Bool was_pending;
+} maquette_system_held_signal;
+void maquette_system_hold_signal(maquette_system_held_signal *held, int signal);
+void maquette_system_release_signal(const maquette_system_held_signal *held);
 
 /* Calls of libcurl, whose functions are looked up at run time: `setopt` and `getinfo` are variadic. All return its code. */
 int maquette_system_curl_set_number(void *setopt, void *handle, int option, long value);

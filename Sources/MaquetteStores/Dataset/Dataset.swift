@@ -33,7 +33,8 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private struct Arrival: Sendable {
     let transaction: UInt64
     let count: Int
-    let changes: [DatasetChange]
+    /// What happened, as events of the service that mean something to the dataset.
+    let events: [ServiceEvent]
     /// Whether the number was looked up for its own sake.
     var isCounted = false
   }
@@ -65,7 +66,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
     self.observation.withLock { $0 = observation }
     // What happened while nobody listened yet.
     let now = try Self.count(name, service)
-    hand(out: Arrival(transaction: now.transaction, count: now.count, changes: []))
+    hand(out: Arrival(transaction: now.transaction, count: now.count, events: []))
   }
 
   deinit {
@@ -88,7 +89,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private func recount() {
     // A store that can't be read now says so to whoever reads it.
     guard let now = try? Self.count(name, service), now.count != $count.value else { return }
-    hand(out: Arrival(transaction: now.transaction, count: now.count, changes: [], isCounted: true))
+    hand(out: Arrival(transaction: now.transaction, count: now.count, events: [], isCounted: true))
   }
 
   private func receive(_ events: [ServiceEvent]) {
@@ -97,8 +98,9 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
     guard let count = isReloaded ? (try? Self.count(name, service))?.count : source.counts[name] else {
       return
     }
-    let changes = events.compactMap { DatasetChange($0, of: name) }
-    hand(out: Arrival(transaction: source.transaction, count: count, changes: changes))
+    // The changes are made only if anybody watches: there may be a million.
+    let isOurs = events.contains { DatasetChange($0, of: name) != nil }
+    hand(out: Arrival(transaction: source.transaction, count: count, events: isOurs ? events : []))
   }
 
   private func hand(out arrival: Arrival) {
@@ -110,7 +112,9 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
         return arrival.transaction > last || arrival.isCounted && arrival.transaction == last
       }
       if isNews { $count.set(arrival.count) }
-      if !arrival.changes.isEmpty { $changes.set(arrival.changes) }
+      if !arrival.events.isEmpty {
+        $changes.set(making: { arrival.events.compactMap { DatasetChange($0, of: name) } })
+      }
     }
   }
 }

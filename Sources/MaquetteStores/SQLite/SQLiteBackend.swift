@@ -1,60 +1,77 @@
 import CSQLite
 import MaquetteSystem
 
-/// Services in a SQLite file, behind one connection with a thread of its own.
+/// Services in a SQLite file, behind one connection that callers use in turn.
 final class SQLiteBackend: Backend {
-  private let worker: SerialWorker
+  private let access = SerialAccess()
+  /// Does what nobody waits for.
+  private let upkeep: SerialWorker
   private let content: SQLiteContent
   private let watcher: SQLiteWatcher
   private let path: String
   private let indices: [IndexedField]
 
   init(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) {
-    worker = try SerialWorker("maquette-store")
+    upkeep = try SerialWorker("maquette-store")
     content = SQLiteContent()
     self.path = path
     indices = options.indices
     let content = content
-    watcher = SQLiteWatcher(path + "-wal") { [worker] in Self.look(content, worker) }
+    watcher = SQLiteWatcher(path + "-wal") { [access] in Self.look(content, access) }
     // Where this throws, the thread is ended by deinit.
-    try worker.run { () throws(MaquetteError) in
+    try access.run { () throws(MaquetteError) in
       try content.open(path, options)
     }
   }
 
   deinit {
     watcher.stop()
-    let content = content
+    upkeep.stop()
     // The last connection copies the log into the file and removes it.
-    _ = try? worker.run { content.close() }
-    worker.stop()
+    _ = try? access.run { content.close() }
+    access.stop()
+  }
+
+  /// Runs `body` when it is this caller's turn.
+  private func run<Value>(
+    _ body: () throws(MaquetteError) -> Value
+  ) throws(MaquetteError) -> Value {
+    try access.run { () throws(MaquetteError) in
+      defer {
+        if content.startsCheckpoint() {
+          upkeep.post { [access, content] in _ = try? access.run { content.checkpoint() } }
+        }
+      }
+      return try body()
+    }
   }
 
   func serviceNames() throws(MaquetteError) -> [String] {
-    let content = content
-    return try worker.run { () throws(MaquetteError) in try content.serviceNames() }
+    try run { () throws(MaquetteError) in try content.serviceNames() }
   }
 
   func openService(_ name: String) throws(MaquetteError) {
-    let content = content
-    let indices = indices
-    try worker.run(
-      { () throws(MaquetteError) in
-        if try content.find(name) == nil {
-          try content.transaction("BEGIN IMMEDIATE") { (_) throws(MaquetteError) in try content.make(name) }
-        }
-        try content.index(name, indices)
-      }, afterwards: { content.checkpoint() })
+    try run { () throws(MaquetteError) in
+      if try content.find(name) == nil {
+        try content.transaction("BEGIN IMMEDIATE") { (_) throws(MaquetteError) in try content.make(name) }
+      }
+      try content.index(name, indices)
+    }
   }
 
   func read<Result: Sendable>(
     _ service: String, _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
-    let content = content
-    return try worker.run { () throws(MaquetteError) in
+    try run { () throws(MaquetteError) in
       let table = try content.table(service)
-      return try content.transaction("BEGIN") { (connection) throws(MaquetteError) in
-        try body(try SQLiteSession(connection, table))
+      do throws(MaquetteError) {
+        return try content.transaction("BEGIN") { (connection) throws(MaquetteError) in
+          try body(try SQLiteSession(connection, table))
+        }
+      } catch {
+        // Who reads may have had to count anew.
+        table.forget()
+        throw error
       }
     }
   }
@@ -77,42 +94,39 @@ final class SQLiteBackend: Backend {
     _ service: String, isAhead: Bool, _ committed: @escaping @Sendable (Result) -> Void,
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
-    let (content, watcher) = (content, watcher)
-    return try worker.run(
-      { () throws(MaquetteError) in
-        let table = try content.table(service)
-        let result: Result
-        var logged: Int64 = 0
-        do throws(MaquetteError) {
-          result = try content.synchronizing(!isAhead) { () throws(MaquetteError) in
-            try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
-              let session = try SQLiteSession(connection, table)
-              try session.requirePresence()
-              // What others did before comes before, and is handed out soon.
-              if !content.changes.mustReload, try content.changes.tell(content) { watcher.wake() }
-              defer { logged = session.logged }
-              return try body(session)
-            }
+    try run { () throws(MaquetteError) in
+      let table = try content.table(service)
+      let result: Result
+      var logged: Int64 = 0
+      do throws(MaquetteError) {
+        result = try content.synchronizing(!isAhead) { () throws(MaquetteError) in
+          try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
+            let session = try SQLiteSession(connection, table)
+            try session.requirePresence()
+            // What others did before comes before, and is handed out soon.
+            if !content.changes.mustReload, try content.changes.tell(content) { watcher.wake() }
+            defer { logged = session.logged }
+            return try body(session)
           }
-        } catch {
-          table.forget()
-          throw error
         }
-        table.version.own += 1
-        content.changes.skip(to: logged)
-        committed(result)
-        return result
-      }, afterwards: { content.checkpoint() })
+      } catch {
+        table.forget()
+        throw error
+      }
+      table.version.own += 1
+      content.changes.skip(to: logged)
+      committed(result)
+      return result
+    }
   }
 
   /// Copies the store to another file.
   func backup(to target: String) throws(MaquetteError) { try SQLiteBackup.copy(path, to: target) }
 
   func watch(_ service: String, _ receiver: ChangeReceiver) throws(MaquetteError) {
-    let content = content
     let outcome: Result<Void, MaquetteError>
     do throws(MaquetteError) {
-      try worker.run { () throws(MaquetteError) in try content.changes.watch(service, receiver, content) }
+      try run { () throws(MaquetteError) in try content.changes.watch(service, receiver, content) }
       outcome = .success(())
     } catch { outcome = .failure(error) }
     // Whatever has failed: the thread tries again.
@@ -121,18 +135,17 @@ final class SQLiteBackend: Backend {
   }
 
   func unwatch(_ service: String) {
-    let (content, watcher) = (content, watcher)
     // A closed store has no watcher any more.
-    _ = try? worker.run {
+    _ = try? run {
       content.changes.unwatch(service)
       if content.changes.isEmpty { watcher.rest() }
     }
   }
 
   /// Takes in what others did, and hands it out; on the watcher's thread.
-  private static func look(_ content: SQLiteContent, _ worker: SerialWorker) {
+  private static func look(_ content: SQLiteContent, _ access: SerialAccess) {
     do throws(MaquetteError) {
-      let receivers = try worker.run { () throws(MaquetteError) -> [ChangeReceiver] in
+      let receivers = try access.run { () throws(MaquetteError) -> [ChangeReceiver] in
         try content.changes.look(content)
         return Array(content.changes.receivers.values)
       }
@@ -144,25 +157,21 @@ final class SQLiteBackend: Backend {
   }
 
   func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
-    let content = content
-    return try worker.run { () throws(MaquetteError) in try content.file(folder, name) }
+    try run { () throws(MaquetteError) in try content.file(folder, name) }
   }
 
   /// Runs SQL on the connection, for tests.
   package func execute(_ sql: String) throws(MaquetteError) {
-    let content = content
-    try worker.run { () throws(MaquetteError) in try content.execute(sql) }
+    try run { () throws(MaquetteError) in try content.execute(sql) }
   }
 
   /// A whole number, for tests.
   package func number(_ sql: String) throws(MaquetteError) -> Int64? {
-    let content = content
-    return try worker.run { () throws(MaquetteError) in try content.connected().integer(sql) }
+    try run { () throws(MaquetteError) in try content.connected().integer(sql) }
   }
 
   /// A setting of the connection, for tests.
   package func pragma(_ name: String) throws(MaquetteError) -> Int64? {
-    let content = content
-    return try worker.run { () throws(MaquetteError) in try content.pragma(name) }
+    try run { () throws(MaquetteError) in try content.pragma(name) }
   }
 }

@@ -31,6 +31,12 @@ final class SQLiteChanges {
 
   // MARK: Writing
 
+  /// Whether there is a log.
+  static func areLogged(_ connection: SQLiteConnection) throws(MaquetteError) -> Bool {
+    try connection.integer("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'maquette_changes'")
+      != nil
+  }
+
   /// Adds lines, in the transaction they tell of.
   static func add(
     _ entries: [ChangeEntry], of service: String, _ connection: SQLiteConnection
@@ -80,10 +86,10 @@ final class SQLiteChanges {
   func unwatch(_ service: String) { receivers[ExactText(service)] = nil }
 
   private func prepare(_ content: SQLiteContent) throws(MaquetteError) {
-    let layout = try content.pragma("user_version") ?? 0
-    guard layout < SQLiteFile.Layout.changes.rawValue else { return }
+    guard try !Self.areLogged(try content.connected()) else { return }
     try content.transaction("BEGIN IMMEDIATE") { (connection) throws(MaquetteError) in
       try SQLiteFile.require(.changes, connection)
+      try connection.execute(Self.schema)
     }
     content.forgetAll()
   }
@@ -190,12 +196,11 @@ final class SQLiteChanges {
 extension SQLiteSession {
   func log(_ events: [ServiceEvent]) throws(MaquetteError) {
     guard !events.isEmpty else { return }
-    if table.isLogged == nil {
-      let layout = try connection.integer("PRAGMA user_version") ?? 0
-      table.isLogged = layout >= SQLiteFile.Layout.changes.rawValue
-    }
+    if table.isLogged == nil { table.isLogged = try SQLiteChanges.areLogged(connection) }
     guard table.isLogged == true else { return }
+    let before = connection.changes
     try SQLiteChanges.add(ChangeEntry.entries(of: events), of: table.service, connection)
+    table.count(in: [], between: before, and: connection.changes)
     logged = sqlite3_last_insert_rowid(connection.handle)
   }
 }

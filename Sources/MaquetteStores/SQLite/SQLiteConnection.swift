@@ -94,6 +94,9 @@ final class SQLiteConnection {
     return try statement.step() && !statement.isNull(0) ? statement.integer(0) : nil
   }
 
+  /// How many rows this connection has changed so far; those that were undone again are counted, too.
+  var changes: Int64 { sqlite3_total_changes64(handle) }
+
   /// Whether the file was deleted or moved; SQLite has it open all the same.
   var hasMoved: Bool {
     var hasMoved: Int32 = 0

@@ -17,7 +17,7 @@ struct FileIdentity: Equatable {
 }
 
 /// The connection of a backend and what is remembered about its services.
-final class SQLiteContent: @unchecked Sendable {  // touched on the backend's thread only
+final class SQLiteContent: @unchecked Sendable {  // touched by one caller after the other
   private var connection: SQLiteConnection?
   private var tables: [ExactText: SQLiteTable] = [:]
   let changes = SQLiteChanges()
@@ -219,18 +219,26 @@ final class SQLiteContent: @unchecked Sendable {  // touched on the backend's th
 
   // MARK: Upkeep
 
-  /// Pages in the log before they are copied into the file: 4 MB.
-  private static let checkpointPages: Int32 = 256
+  /// Pages in the log before they are copied into the file: 16 MB. Each time waits for the disk twice.
+  private static let checkpointPages: Int32 = 1000
   /// Pages in the log after the last commit.
   private var logPages: Int32 = 0
+  private var isCheckpointing = false
 
-  /// Copies the log into the file once it is worth it. What is in the log is safe already, so a failure only means
-  /// that the log grows until the next time.
+  /// Whether it is time for a ``checkpoint()``; yes once until it is done.
+  func startsCheckpoint() -> Bool {
+    guard logPages >= Self.checkpointPages, !isCheckpointing else { return false }
+    isCheckpointing = true
+    return true
+  }
+
+  /// Copies the log into the file. What is in the log is safe already, so a failure only means that the log grows until
+  /// the next time.
   func checkpoint() {
+    isCheckpointing = false
     guard let connection else { return }
     var pages: Int32 = 0
     var copied: Int32 = 0
-    guard logPages >= Self.checkpointPages else { return }
     let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
     if code != SQLITE_OK {
       Log.warning(SQLiteError.current(connection.handle, code, "tidy up", connection.path).message)

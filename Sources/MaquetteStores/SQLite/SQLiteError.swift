@@ -15,8 +15,11 @@ enum SQLiteError {
     if number != 0, [SQLITE_IOERR, SQLITE_CANTOPEN, SQLITE_FULL].contains(code & 0xFF) {
       words += ": " + describe(errno: number)
     }
+    // Every store has the tables and columns that are asked for.
+    let isOdd = code & 0xFF == SQLITE_ERROR && words.hasPrefix("no such ")
     return MaquetteError(
-      kind(code, number), "could not \(action) '\(path)': \(words) (SQLite code \(extended))", name: path)
+      isOdd ? .badFormat : kind(code, number),
+      "could not \(action) '\(path)': \(words) (SQLite code \(extended))", name: path)
   }
 
   /// The operating system's number for a failure of input or output; 0 where there is none.

@@ -19,15 +19,21 @@ enum SQLiteFile {
     case changes = 4
     /// `x` may be a blob of a byte for each number; `shape` is `{"dtype":"u8","shape":[…]}` then.
     case bytes = 5
+    /// Rows behind the place `maquette_services.counted`, where it is not NULL, are in none of the numbers of documents
+    /// that are written down: see ``SQLiteSession/count(_:)``. From here on there is `maquette_changes` only if somebody
+    /// has watched.
+    case tails = 6
   }
 
   /// The newest layout; a store with a greater number is left alone.
-  static let version = Layout.bytes.rawValue
+  static let version = Layout.tails.rawValue
 
   /// Notes, inside of a transaction, that the file holds from now on what needs that layout.
   static func require(_ layout: Layout, _ connection: SQLiteConnection) throws(MaquetteError) {
     guard try connection.integer("PRAGMA user_version") ?? 0 < layout.rawValue else { return }
-    if layout.rawValue >= Layout.changes.rawValue { try connection.execute(SQLiteChanges.schema) }
+    // Versions that know no layout above these take their numbers for saying that this is there.
+    if layout == .changes || layout == .bytes { try connection.execute(SQLiteChanges.schema) }
+    if layout == .tails { try connection.execute("ALTER TABLE maquette_services ADD COLUMN counted INTEGER") }
     // A greater number says that this is there.
     if layout.rawValue >= Layout.predictions.rawValue {
       try connection.execute(

@@ -17,6 +17,8 @@ extension SQLiteSession {
       .text(
         orNull: Features.layoutText(layout.shape ?? [rows.features.columns], isBytes: layout.isBytes)))
     if layout.isBytes { try SQLiteFile.require(.bytes, connection) }
+    let before = connection.changes
+    let inTail = try willInsert(rows.ids.count)
     let insertion = Insertion(statement: statement, rows: rows)
     switch rows.targets {
     case .labels(let labels): try insertion.run(labels)
@@ -24,7 +26,11 @@ extension SQLiteSession {
       if values.columns > 1 { try SQLiteFile.require(.targetsInBlobs, connection) }
       try insertion.run(values)
     }
-    try note(rows.ids.count, in: rows.dataset)
+    try noteInserted(rows.ids.count, in: rows.dataset, inTail: inTail)
+    // A few rows are looked at; after many it is better to ask again.
+    if inTail {
+      table.count(in: (0..<rows.ids.count).map { rows.record($0) }, between: before, and: connection.changes)
+    }
     table.tallies[ExactText(rows.dataset), default: .init()].width = .some(rows.features.columns)
   }
 }

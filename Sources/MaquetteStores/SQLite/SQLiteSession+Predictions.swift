@@ -27,6 +27,7 @@ extension SQLiteSession {
 
   func begin(_ run: PredictionRun?) throws(MaquetteError) {
     try connection.run("DELETE FROM maquette_files WHERE service = ?", .text(table.service))
+    try noteTail()
     try connection.run("DELETE FROM \(table.name)")
     try connection.run(
       "UPDATE maquette_services SET documents = 0 WHERE name = ?", .text(table.service))
@@ -50,11 +51,12 @@ extension SQLiteSession {
       "INSERT INTO \(table.name)(id, y, createdAt, updatedAt, x, fields) VALUES(?1, ?2, ?3, ?3, ?4, ?5)")
     defer { statement.reset() }
     try statement.bind(3, .integer(predictions.date))
+    let inTail = try willInsert(predictions.count)
     try predictions.values.withUnsafeBufferPointer { (values) throws(MaquetteError) in
       guard let values = values.baseAddress else { return }
       try insert(predictions, values, statement)
     }
-    try note(predictions.count, in: nil)
+    try noteInserted(predictions.count, in: nil, inTail: inTail)
   }
 
   private func insert(

@@ -33,7 +33,7 @@ extension SQLiteSession {
     guard let clause = try exact(condition, in: dataset) else {
       return try countByLooking(condition, in: dataset)
     }
-    return try count(clause)
+    return try count(clause, of: condition)
   }
 
   func page(_ query: Query, in dataset: String?) throws(MaquetteError) -> (total: Int, records: [Record]) {
@@ -41,7 +41,7 @@ extension SQLiteSession {
     guard let order = Self.order(query.sort), let clause = try exact(query.condition, in: dataset) else {
       return try pageByLooking(query, in: dataset)
     }
-    let total = query.condition.isEmpty ? try count(dataset) : try count(clause)
+    let total = query.condition.isEmpty ? try count(dataset) : try count(clause, of: query.condition)
     let limit = query.pageLimit
     guard limit > 0, query.skip < total else { return (total, []) }
     let statement = try connection.query(
@@ -56,10 +56,10 @@ extension SQLiteSession {
     return (total, records)
   }
 
-  private func count(_ clause: Clause) throws(MaquetteError) -> Int {
+  private func count(_ clause: Clause, of condition: Condition) throws(MaquetteError) -> Int {
     // The pages of one query need not count anew. What a transaction has written and may yet undo is not remembered.
     let isReading = sqlite3_txn_state(connection.handle, "main") == SQLITE_TXN_READ
-    let changes = sqlite3_total_changes64(connection.handle)
+    let changes = connection.changes
     let key =
       isReading && clause.values.count <= 16
       ? SQLiteTable.TotalKey(clause.sql, clause.values) : nil
@@ -68,7 +68,7 @@ extension SQLiteSession {
     defer { statement.reset() }
     try statement.bind(clause.values)
     let total = try statement.step() ? Int(statement.integer(0)) : 0
-    if let key { table.remember(total, of: key, after: changes) }
+    if let key { table.remember(total, of: key, condition, in: clause.dataset, after: changes) }
     return total
   }
 
@@ -140,10 +140,16 @@ extension SQLiteSession {
   private struct Clause {
     private var conditions: [String] = []
     private(set) var values: [SQLiteValue] = []
+    /// The dataset it asks for; nil where it asks for none.
+    let dataset: String?
 
     /// The rows of a dataset; all for nil, or where all are of that one.
     init(_ dataset: String?, _ session: SQLiteSession) throws(MaquetteError) {
-      guard let dataset, try session.count(dataset) != session.count(nil) else { return }
+      guard let dataset, try session.count(dataset) != session.count(nil) else {
+        self.dataset = nil
+        return
+      }
+      self.dataset = dataset
       add("datasetName = ?", [.text(dataset)])
     }
 

@@ -104,14 +104,15 @@ extension SQLiteSession {
       self.rows = rows
       width =
         if let width = request.width { width } else { try session.width(request.dataset, except: nil) ?? 0 }
-      features = try FloatBuffer(zeros: try Self.size(rows, width))
+      // Rows are written whole, and only those are handed on.
+      features = try FloatBuffer(unwritten: try Self.size(rows, width))
       guard request.target == .values else {
         targetWidth = 0
         targets = nil
         return
       }
       targetWidth = if let width = request.targetWidth { width } else { try session.targetWidth(request) }
-      targets = try FloatBuffer(zeros: try Self.size(rows, targetWidth))
+      targets = try FloatBuffer(unwritten: try Self.size(rows, targetWidth))
     }
 
     private static func size(_ rows: Int, _ width: Int) throws(MaquetteError) -> Int {

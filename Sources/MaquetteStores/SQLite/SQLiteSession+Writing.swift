@@ -8,6 +8,8 @@ extension SQLiteSession {
     let record = record.flattened
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     if record.features?.isBytes == true { try SQLiteFile.require(.bytes, connection) }
+    let before = connection.changes
+    let inTail = try willInsert(1)
     try connection.run(
       """
       INSERT INTO \(table.name)(id, datasetName, name, y, createdAt, updatedAt, shape, x, fields)
@@ -16,7 +18,8 @@ extension SQLiteSession {
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
       .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.layoutText),
       features(record), fields(record))
-    try note(1, in: record.dataset)
+    try noteInserted(1, in: record.dataset, inTail: inTail)
+    table.count(in: [record], between: before, and: connection.changes)
     if let dataset = record.dataset { widthChanged(dataset, to: record.features?.width) }
   }
 
@@ -25,6 +28,8 @@ extension SQLiteSession {
     if case .numbers = record.label { try SQLiteFile.require(.targetsInBlobs, connection) }
     if record.features?.isBytes == true { try SQLiteFile.require(.bytes, connection) }
     let old = try self.record(record.id, [])
+    let moves = !isSame(old?.dataset, record.dataset)
+    if moves { try noteTail() }
     try connection.run(
       """
       UPDATE \(table.name) SET datasetName = ?2, name = ?3, y = ?4, createdAt = ?5, updatedAt = ?6, shape = ?7,
@@ -33,7 +38,7 @@ extension SQLiteSession {
       .text(record.id.text), .text(orNull: record.dataset), .text(orNull: record.name), label(record),
       .integer(record.createdAt), .integer(record.updatedAt), .text(orNull: record.features?.layoutText),
       features(record), fields(record))
-    if !isSame(old?.dataset, record.dataset) {
+    if moves {
       try note(-1, in: old?.dataset)
       try note(1, in: record.dataset)
     }
@@ -43,6 +48,7 @@ extension SQLiteSession {
   }
 
   func delete(_ record: Record) throws(MaquetteError) {
+    try noteTail()
     try connection.run("DELETE FROM \(table.name) WHERE id = ?", .text(record.id.text))
     try note(-1, in: record.dataset)
     if let dataset = record.dataset { table.tallies[ExactText(dataset)]?.width = nil }
@@ -50,6 +56,7 @@ extension SQLiteSession {
 
   func clear(_ dataset: String) throws(MaquetteError) -> Int {
     let count = try count(dataset)
+    try noteTail()
     try connection.run(
       """
       DELETE FROM maquette_files WHERE service = ?1

@@ -5,7 +5,11 @@ final class SQLiteTable {
   /// The table's name as SQL writes it.
   let name: String
   var version = StoreVersion()
-  /// By dataset; right for as long as nobody else writes.
+  /// How many documents there are; right for as long as nobody else writes.
+  var documents: Int?
+  /// What is not in the numbers that are written down; right for as long.
+  var tail: Tail?
+  /// By dataset; right for as long.
   var tallies: [ExactText: Tally] = [:]
   /// What its predictions have in common, `.some(nil)` where there are none; right for as long.
   var predictionRun: PredictionRun??
@@ -14,9 +18,22 @@ final class SQLiteTable {
   /// Whether `y` has an index; right for as long.
   var hasLabelIndex: Bool?
 
-  /// How many rows a condition found, by its SQL and values; right for as long as nobody writes at all.
-  private var totals: [TotalKey: Int] = [:]
+  /// How many rows a condition found, by its SQL and values; right for as long as nobody writes anything that was not
+  /// counted in.
+  private var totals: [TotalKey: Total] = [:]
   private var totalChanges: Int64 = 0
+
+  /// How many rows match a condition.
+  private struct Total {
+    var rows: Int
+    let condition: Condition
+    /// Which dataset only they are of; nil: of any.
+    let dataset: String?
+
+    func counts(_ record: Record) -> Bool {
+      (dataset == nil || isSame(record.dataset, dataset)) && condition.matches(record)
+    }
+  }
 
   /// A condition as SQL, with its values.
   struct TotalKey: Hashable {
@@ -35,21 +52,50 @@ final class SQLiteTable {
   /// What is remembered of a condition.
   ///
   /// - Parameter changes: the number of all changes of the connection so far.
-  func total(_ key: TotalKey, after changes: Int64) -> Int? { changes == totalChanges ? totals[key] : nil }
+  func total(_ key: TotalKey, after changes: Int64) -> Int? {
+    changes == totalChanges ? totals[key]?.rows : nil
+  }
 
-  func remember(_ total: Int, of key: TotalKey, after changes: Int64) {
+  /// - Parameter dataset: the one that the SQL asks for; nil where it asks for none.
+  func remember(
+    _ total: Int, of key: TotalKey, _ condition: Condition, in dataset: String?, after changes: Int64
+  ) {
     if changes != totalChanges || totals.count >= 64 { totals = [:] }
     totalChanges = changes
-    totals[key] = total
+    totals[key] = Total(rows: total, condition: condition, dataset: dataset)
+  }
+
+  /// Counts in rows that were inserted.
+  ///
+  /// - Parameters:
+  ///   - before: the number of all changes of the connection before.
+  ///   - changes: the number after; nothing else happened between the two that the totals would not know.
+  func count(in records: @autoclosure () -> [Record], between before: Int64, and changes: Int64) {
+    guard before == totalChanges, !totals.isEmpty else { return }
+    let records = records()
+    for key in totals.keys {
+      guard let total = totals[key] else { continue }
+      totals[key]?.rows += records.reduce(0) { total.counts($1) ? $0 + 1 : $0 }
+    }
+    totalChanges = changes
   }
 
   /// Forgets what somebody else may have changed.
   func forget() {
+    documents = nil
+    tail = nil
     tallies = [:]
     predictionRun = nil
     isLogged = nil
     hasLabelIndex = nil
     totals = [:]
+  }
+
+  /// Rows that came a few at a time, and that the numbers of documents don't count yet.
+  struct Tail {
+    /// They are behind this place; nil where there can be none.
+    var place: Int64?
+    var rows = 0
   }
 
   struct Tally {

@@ -37,12 +37,10 @@ final class SerialWorker: Sendable {
 
   /// Runs `body` on the thread and waits for its result.
   ///
-  /// - Parameter afterwards: runs there too, but nobody waits for it.
   /// - Throws: what `body` throws; ``MaquetteError/Code/reentrant`` when called on the very thread,
   ///   ``MaquetteError/Code/closed`` once it is stopped.
   func run<Value: Sendable>(
-    _ body: @escaping @Sendable () throws(MaquetteError) -> Value,
-    afterwards: @escaping @Sendable () -> Void = {}
+    _ body: @escaping @Sendable () throws(MaquetteError) -> Value
   ) throws(MaquetteError) -> Value {
     let result = Monitor<Result<Value, MaquetteError>?>(nil)
     let isHere = try state.change { (state) throws(MaquetteError) -> Bool in
@@ -52,7 +50,6 @@ final class SerialWorker: Sendable {
         let outcome: Result<Value, MaquetteError>
         do throws(MaquetteError) { outcome = .success(try body()) } catch { outcome = .failure(error) }
         result.change { $0 = outcome }
-        afterwards()
       }
       return false
     }
@@ -63,6 +60,13 @@ final class SerialWorker: Sendable {
       throw MaquetteError(.internal, "a store's thread gave no result")
     }
     return try outcome.get()
+  }
+
+  /// Runs `job` on the thread some time, unless it is stopped before; nobody waits for it.
+  func post(_ job: @escaping @Sendable () -> Void) {
+    state.change { state in
+      if !state.isStopping { state.jobs.append(job) }
+    }
   }
 
   /// Ends the thread once it has done what it was given, and waits for that.
