@@ -1361,6 +1361,82 @@ maquette_status maquette_store_remove_models(maquette_store *store, const char *
                                              char **removed, maquette_error **error);
 
 /* ------------------------------------------------------------------------------------------------------------------
+ * Model files: what is trained here, in files that travel, and what comes in them
+ *
+ * Formats: "safetensors", Maquette's own, for every kind: one file that holds parameters, labels and all that predicts or
+ * goes on with a training.
+ * --------------------------------------------------------------------------------------------------------------- */
+
+/** Writes a model into a file, or as many as the format needs, one beside the other. What was there is replaced when the new
+ *  files are complete.
+ *  @param model trained or loaded.
+ *  @param path of the file; or of a folder, then the file is called as the kind.
+ *  @param options a JSON object: `format`, else the path's ending tells it, and if it doesn't it is "safetensors"; `metadata`,
+ *         an object to keep with it, in formats that have a place for it. NULL: none.
+ *  @param[out] written a JSON array of the files' paths, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT (also: no such format), E_BAD_UTF8, E_BAD_JSON, E_NOT_TRAINED,
+ *          E_UNSUPPORTED (not for this kind), E_IO, E_FULL. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_download(const maquette_model *model, const char *path, const char *options,
+                                        char **written, maquette_error **error);
+
+/** Writes a model into memory, in a format that is one file.
+ *  @param model trained or loaded.
+ *  @param options as of maquette_model_download(), without a path: `format` is "safetensors" unless given.
+ *  @param[out] bytes of the file, yours to give back with maquette_bytes_free().
+ *  @param[out] size of them.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_JSON, E_NOT_TRAINED, E_UNSUPPORTED (also: the format is
+ *          more than one file), E_OUT_OF_MEMORY. Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_download_bytes(const maquette_model *model, const char *options, void **bytes,
+                                              size_t *size, maquette_error **error);
+
+/** Gives back what a function of this library put into a `void **`. NULL is fine.
+ *  Threads: any. In a callback: yes. Since 0.1. */
+void maquette_bytes_free(void *bytes);
+
+/** Loads the model of the same kind that is in files, with its weights, labels and parameters. `$training` says `loading`, then
+ *  `loaded` with {"source": "file"}, or `error`; then the model stays as it was. A synced model is saved.
+ *  @param model to load into.
+ *  @param paths of one file, or of as many as the format needs, in any order.
+ *  @param count of the paths, 1 to 1000.
+ *  @param[out] stored {"name", "kind", "format", "metadata", "files", "size"}, yours to free; may be NULL.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_FORMAT (of no format that is known here, damaged, or of
+ *          another kind), E_UNSUPPORTED (too large), E_BUSY, E_IO, E_OUT_OF_MEMORY. Threads: any. In a callback: yes.
+ *  Since 0.1. */
+maquette_status maquette_model_upload(maquette_model *model, const char *const *paths, int64_t count, char **stored,
+                                      maquette_error **error);
+
+/** Loads the model of the same kind that is in a file in memory; see maquette_model_upload().
+ *  @param model to load into.
+ *  @param bytes of the file, yours.
+ *  @param size of them.
+ *  @param[out] stored as of maquette_model_upload().
+ *  @param[out] error may be NULL.
+ *  @return as maquette_model_upload(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_upload_bytes(maquette_model *model, const void *bytes, size_t size, char **stored,
+                                            maquette_error **error);
+
+/** Makes a model of the kind that is in files, with what they hold.
+ *  @param paths of one file, or of as many as the format needs, in any order.
+ *  @param count of the paths, 1 to 1000.
+ *  @param[out] model yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_BAD_FORMAT, E_UNSUPPORTED, E_IO, E_OUT_OF_MEMORY. Threads: any. In a
+ *          callback: yes. Since 0.1. */
+maquette_status maquette_model_open_files(const char *const *paths, int64_t count, maquette_model **model,
+                                          maquette_error **error);
+
+/** Makes a model of the kind that is in a file in memory, with what it holds.
+ *  @param bytes of the file, yours.
+ *  @param size of them.
+ *  @param[out] model yours to destroy.
+ *  @param[out] error may be NULL.
+ *  @return as maquette_model_open_files(). Threads: any. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_open_bytes(const void *bytes, size_t size, maquette_model **model, maquette_error **error);
+
+/* ------------------------------------------------------------------------------------------------------------------
  * Synchronization: one model in several processes
  * --------------------------------------------------------------------------------------------------------------- */
 

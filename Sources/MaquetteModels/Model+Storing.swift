@@ -68,16 +68,25 @@ extension Model {
   func document(
     _ name: String, _ metadata: JSONObject, madeAt date: Timestamp
   ) throws(MaquetteError) -> (document: JSONObject, files: [StoredFile]) {
+    let archive = try archive(with: metadata)
+    let document: JSONObject = [
+      "name": .string(name), "url": "", "kind": .string(Self.kind), "format": .string(archive.format),
+      "metadata": .object(archive.metadata), "checksum": .string(archive.checksum),
+      "size": JSON(archive.size),
+      "trainedAt": .string(date.description),
+    ]
+    return (document, archive.files)
+  }
+
+  /// The fitted model as it is stored, with what the host wants to keep with it.
+  ///
+  /// - Throws: ``MaquetteError/Code/notTrained``.
+  func archive(with metadata: JSONObject) throws(MaquetteError) -> ModelArchive {
     var archive = try archive()
     var combined = metadata
     for (name, value) in archive.metadata.members { combined[name] = value }
     archive.metadata = combined
-    let document: JSONObject = [
-      "name": .string(name), "url": "", "kind": .string(Self.kind), "format": .string(archive.format),
-      "metadata": .object(combined), "checksum": .string(archive.checksum), "size": JSON(archive.size),
-      "trainedAt": .string(date.description),
-    ]
-    return (document, archive.files)
+    return archive
   }
 
   /// Loads a saved model: weights, labels and parameters. The id is looked up first, then the name, the latest of it.
@@ -110,8 +119,7 @@ extension Model {
   ) throws(MaquetteError) -> StoredModel? {
     try trainer.exclusively { () throws(MaquetteError) in
       if isOutdated() { return nil }
-      trainingStream.set(TrainingStatus(.loading))
-      do throws(MaquetteError) {
+      return try loading { () throws(MaquetteError) in
         let document = try find()
         let service = try store.service(Self.service)
         let archive = try Self.archive(of: document, in: service)
@@ -123,14 +131,27 @@ extension Model {
         status.origin = ModelOrigin(
           store: ObjectIdentifier(store), version: version,
           synchronization: synchronization.map { ObjectIdentifier($0) })
-        trainingStream.set(status)
-        return StoredModel(document: document)
-      } catch {
-        trainingStream.set(
-          TrainingStatus(
-            .error, data: ["error": .string(error.message), "code": .number(Double(error.code.rawValue))]))
-        throw error
+        return (status, StoredModel(document: document))
       }
+    }
+  }
+
+  /// Tells `$training` what a loading does: `loading`, then the status that it ends with, or its error.
+  ///
+  /// Only inside of ``Trainer/exclusively(_:)``.
+  func loading<Result>(
+    _ load: () throws(MaquetteError) -> (TrainingStatus, Result)
+  ) throws(MaquetteError) -> Result {
+    trainingStream.set(TrainingStatus(.loading))
+    do throws(MaquetteError) {
+      let (status, result) = try load()
+      trainingStream.set(status)
+      return result
+    } catch {
+      trainingStream.set(
+        TrainingStatus(
+          .error, data: ["error": .string(error.message), "code": .number(Double(error.code.rawValue))]))
+      throw error
     }
   }
 

@@ -44,7 +44,7 @@ check "It needs libc, libm, libstdc++ and libgcc_s alone" same "$work/strange" /
 check "Its stack is not executable" lacks "$work/stack" RWE
 
 # The table of functions there must not fall behind the header.
-cat "$3" "$(dirname "$3")/sources.c" "$(dirname "$3")/kinds.c" "$(dirname "$3")/batch.c" "$(dirname "$3")/history.c" "$(dirname "$3")/services.c" | grep -o 'maquette_[a-z0-9_]*\|^  X([a-z_]*' | sed 's/^  X(/maquette_/' | sort -u > "$work/tested"
+cat "$3" "$(dirname "$3")/sources.c" "$(dirname "$3")/kinds.c" "$(dirname "$3")/batch.c" "$(dirname "$3")/history.c" "$(dirname "$3")/services.c" "$(dirname "$3")/files.c" | grep -o 'maquette_[a-z0-9_]*\|^  X([a-z_]*' | sed 's/^  X(/maquette_/' | sort -u > "$work/tested"
 comm -23 "$work/declared" "$work/tested" > "$work/untested"
 check "Every function is called with bad arguments in $(basename "$3")" same "$work/untested" /dev/null
 

@@ -12,7 +12,7 @@ root=$(cd "$here/../.." && pwd)
 [ $# -ge 1 ] || { echo "usage: $0 LIBRARY [PROGRAM…]" >&2; exit 2; }
 library=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- header library arguments inputs matrices streams training sources kinds contract stores services batch process threads history sync crash
+[ $# -gt 0 ] || set -- header library arguments inputs matrices streams training sources kinds contract stores services files batch process threads history sync crash
 
 build=${BUILD:-$root/build/c-tests}
 mkdir -p "$build"

@@ -10,7 +10,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 sanitizer=$1
 shift
-[ $# -gt 0 ] || set -- arguments inputs matrices streams training sources kinds contract stores services batch process threads history
+[ $# -gt 0 ] || set -- arguments inputs matrices streams training sources kinds contract stores services files batch process threads history
 cd "$root"
 BUILD=${BUILD:-$root/build/c-tests-$sanitizer}
 mkdir -p "$BUILD"

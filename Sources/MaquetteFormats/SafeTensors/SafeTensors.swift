@@ -101,6 +101,12 @@ public struct SafeTensors: Sendable, Equatable {
 
   // MARK: Reading
 
+  /// Whether this begins as such a file does: with the length of the header, which is a JSON object.
+  public static func recognizes(_ bytes: [UInt8]) -> Bool {
+    bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
+      && bytes.integer(at: 0, as: UInt64.self) <= UInt64(bytes.count - 8)
+  }
+
   /// Reads a file; `what` names it in messages.
   ///
   /// - Throws: ``MaquetteError/Code/badFormat`` with what is damaged.
@@ -123,6 +129,7 @@ public struct SafeTensors: Sendable, Equatable {
     let data = bytes[(8 + headerSize)...]
     tensors = []
     metadata = []
+    var spans: [(start: Int, end: Int)] = []
     for (name, value) in header.members {
       if name == "__metadata__" {
         metadata = (value.object?.members ?? []).compactMap { member in
@@ -131,8 +138,9 @@ public struct SafeTensors: Sendable, Equatable {
         continue
       }
       guard let dtype = value["dtype"]?.string, let dimensions = value["shape"]?.array,
-        let start = value["data_offsets"]?.array?.first?.integer,
-        let end = value["data_offsets"]?.array?.last?.integer, start >= 0, start <= end, end <= data.count
+        let offsets = value["data_offsets"]?.array, offsets.count == 2,
+        let start = offsets[0].integer, let end = offsets[1].integer, start >= 0, start <= end,
+        end <= data.count
       else { throw damaged("\(name) has no dtype, shape and data_offsets inside the file") }
       guard let elementSize = ["F32": 4, "F64": 8, "I32": 4][dtype] else {
         throw damaged("\(name) is of dtype \(dtype), not F32, F64 or I32")
@@ -143,8 +151,24 @@ public struct SafeTensors: Sendable, Equatable {
       guard shape.bytes == end - start else {
         throw damaged("\(name) has \(end - start) bytes where its shape needs \(shape.bytes)")
       }
-      let range = (data.startIndex + start)..<(data.startIndex + end)
-      tensors.append((name, Tensor(dtype: dtype, shape: shape.dimensions, bytes: Array(data[range]))))
+      spans.append((start, end))
+      tensors.append((name, Tensor(dtype: dtype, shape: shape.dimensions, bytes: [])))
+    }
+    // Each byte belongs to one tensor: many that share them would become more memory than the file is.
+    var covered = 0
+    for place in spans.indices.sorted(by: { spans[$0] < spans[$1] }) {
+      guard spans[place].start == covered else {
+        throw damaged(
+          "\(tensors[place].name) begins at byte \(spans[place].start) of the data, not at \(covered)")
+      }
+      covered = spans[place].end
+    }
+    guard covered == data.count else {
+      throw damaged("it has \(data.count) bytes of data, its header tells of \(covered)")
+    }
+    for (place, span) in spans.enumerated() {
+      tensors[place].tensor.bytes = Array(
+        data[(data.startIndex + span.start)..<(data.startIndex + span.end)])
     }
   }
 }

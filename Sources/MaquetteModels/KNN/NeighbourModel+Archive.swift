@@ -87,12 +87,15 @@ extension ModelArchive {
     try require(format: kind)
     let file = try SafeTensors(parsing: try self.file(rowsFile), as: rowsFile)
     let rows = try file.matrix("rows")
-    let ids = (file["ids"]?.doubles ?? (0..<rows.rows).map { Double($0) }).compactMap { Int(exactly: $0) }
-    guard rows.rows > 0, rows.columns > 0, ids.count == rows.rows, (ids.first ?? 0) >= 0,
-      zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 })
-    else {
-      throw MaquetteError(.badFormat, "\(rowsFile) must hold rows with ascending ids", name: rowsFile)
+    func damaged() -> MaquetteError {
+      MaquetteError(.badFormat, "\(rowsFile) must hold rows with ascending ids", name: rowsFile)
     }
+    guard rows.rows > 0, rows.columns > 0 else { throw damaged() }
+    let ids = (file["ids"]?.doubles ?? (0..<rows.rows).map { Double($0) }).compactMap { Int(exactly: $0) }
+    // The next row gets the number after the last one's.
+    guard ids.count == rows.rows, (ids.first ?? 0) >= 0, (ids.last ?? 0) < 1 << 53,
+      zip(ids, ids.dropFirst()).allSatisfy({ $0 < $1 })
+    else { throw damaged() }
     return (file, rows, ids)
   }
 }

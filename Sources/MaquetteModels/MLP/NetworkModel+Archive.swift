@@ -8,7 +8,7 @@ extension MLPClassifier {
   public func archive() throws(MaquetteError) -> ModelArchive {
     guard let network = published.current else { throw notTrained }
     return ModelArchive(
-      network.pass, name: Self.kind,
+      LayersModel(network.pass), name: Self.kind,
       metadata: [
         "labels": .array(network.labels.map { .string($0) }), "parameters": .object(parameterValues),
       ])
@@ -31,7 +31,8 @@ extension MLPRegressor {
   /// A TensorFlow.js layers-model, as Marcelle stores it.
   public func archive() throws(MaquetteError) -> ModelArchive {
     guard let network = published.current else { throw notTrained }
-    return ModelArchive(network.pass, name: Self.kind, metadata: ["parameters": .object(parameterValues)])
+    return ModelArchive(
+      LayersModel(network.pass), name: Self.kind, metadata: ["parameters": .object(parameterValues)])
   }
 
   public func restore(_ archive: ModelArchive) throws(MaquetteError) {
@@ -43,23 +44,34 @@ extension MLPRegressor {
 }
 
 extension ModelArchive {
-  fileprivate init(_ pass: ForwardPass, name: String, metadata: JSONObject) {
-    let (topology, weights) = LayersModel(pass).encoded(name: name)
+  /// What networks are stored in.
+  static let networkFormat = "tfjs"
+
+  /// A network as it is stored.
+  init(_ layers: LayersModel, name: String, metadata: JSONObject) {
+    let (topology, weights) = layers.encoded(name: name)
     var all: JSONObject = ["tfjsModelFormat": "layers-model"]
     for (name, value) in metadata.members { all[name] = value }
     self.init(
-      format: "tfjs", metadata: all,
+      format: Self.networkFormat, metadata: all,
       files: [
         StoredFile(name: LayersModel.topologyFile, bytes: topology),
         StoredFile(name: LayersModel.weightsFile, bytes: weights),
       ])
   }
 
+  /// The layers of a network that is stored.
+  ///
+  /// - Throws: ``MaquetteError/Code/badFormat``.
+  func layersModel() throws(MaquetteError) -> LayersModel {
+    try require(format: Self.networkFormat)
+    return try LayersModel(
+      topology: try file(LayersModel.topologyFile), weights: try file(LayersModel.weightsFile))
+  }
+
   /// - Throws: ``MaquetteError/Code/badFormat`` for layers, activations or weights that no training here makes.
   fileprivate func network(softmax: Bool) throws(MaquetteError) -> ForwardPass {
-    try require(format: "tfjs")
-    let model = try LayersModel(
-      topology: try file(LayersModel.topologyFile), weights: try file(LayersModel.weightsFile))
+    let model = try layersModel()
     var layers: [ForwardPass.Layer] = []
     for (index, layer) in model.layers.enumerated() {
       let isHidden = index + 1 < model.layers.count

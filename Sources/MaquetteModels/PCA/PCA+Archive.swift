@@ -50,7 +50,7 @@ extension PCA {
     if let scatter = file["scatter"]?.doubles, let moments = file["moments"]?.doubles {
       guard moments.count == components.columns + 1, scatter.count == components.columns * components.columns,
         (scatter + moments).allSatisfy(\.isFinite), let count = moments.first.flatMap({ Int(exactly: $0) }),
-        count > 0
+        (1..<1 << 53).contains(count)
       else { throw MaquetteError(.badFormat, "\(Self.file) holds a damaged scatter", name: Self.file) }
       covariance = Covariance(count: count, mean: Array(moments.dropFirst()), scatter: scatter)
     }

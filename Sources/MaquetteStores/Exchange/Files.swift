@@ -1,5 +1,5 @@
 import Glibc
-import MaquetteSystem
+package import MaquetteSystem
 
 /// Bytes that can be read from the front as often as needed.
 enum ByteSource: Sendable {
@@ -70,6 +70,48 @@ private final class ReadFile {
   }
 }
 
+/// Files that are read and written as a whole.
+package enum Files {
+  /// Whether there is a folder at the path.
+  package static func isFolder(_ path: String) -> Bool {
+    var about = stat()
+    return !path.utf8.contains(0) && stat(path, &about) == 0 && about.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// All bytes of a file.
+  ///
+  /// - Throws: ``MaquetteError/Code/inputOutput`` for a file that can't be read, or is none;
+  ///   ``MaquetteError/Code/unsupported`` for one of more than `limit` bytes.
+  package static func read(_ path: String, limit: Int) throws(MaquetteError) -> [UInt8] {
+    let file = try ReadFile(path)
+    var bytes: [UInt8] = []
+    while true {
+      let piece = try file.read()
+      if piece.isEmpty { return bytes }
+      bytes += piece
+      guard bytes.count <= limit else {
+        throw MaquetteError(
+          .unsupported, "\(quoted(path)) has more than \(limit >> 20) MB, which are not read at once",
+          name: path)
+      }
+    }
+  }
+
+  /// Writes files, and puts them in their places when all are complete, the last of them first.
+  ///
+  /// - Throws: ``MaquetteError/Code/inputOutput``, ``MaquetteError/Code/full``; what was there before is there still.
+  package static func write(_ files: [(path: String, bytes: [UInt8])]) throws(MaquetteError) {
+    var written: [WrittenFile] = []
+    for (path, bytes) in files {
+      let file = try WrittenFile(path)
+      try file.write(bytes)
+      try file.complete()
+      written.append(file)
+    }
+    for file in written.reversed() { try file.finish() }
+  }
+}
+
 /// A file that is written beside the place where it is to be, and put there when it is complete: whoever reads there finds
 /// what was there before, or all of the new one.
 final class WrittenFile {
@@ -114,10 +156,16 @@ final class WrittenFile {
     buffer.removeAll(keepingCapacity: true)
   }
 
+  /// Sees to it that all of it is on the disk.
+  func complete() throws(MaquetteError) {
+    try flush()
+    guard fsync(descriptor) == 0 else { throw failure("write", path, errno) }
+  }
+
   /// Puts the file in its place.
   func finish() throws(MaquetteError) {
-    try flush()
-    guard fsync(descriptor) == 0, rename(temporary, path) == 0 else { throw failure("write", path, errno) }
+    try complete()
+    guard rename(temporary, path) == 0 else { throw failure("write", path, errno) }
     isFinished = true
   }
 }

@@ -53,7 +53,17 @@ from ._errors import (
     WaitTimeoutError,
 )
 from ._history import Checkpoint, Comparison, Run, Tracking, TrainingHistory
-from ._kinds import PCA, UMAP, KMeans, KNNClassifier, KNNRegressor, MLPClassifier, MLPRegressor
+from ._kinds import (
+    PCA,
+    UMAP,
+    KMeans,
+    KNNClassifier,
+    KNNRegressor,
+    MLPClassifier,
+    MLPRegressor,
+    from_bytes,
+    load_model,
+)
 from ._library import LibraryNotFoundError
 from ._log import build_info, set_log, set_threads, threads, version
 from ._metrics import ConfusionMatrix, Score
@@ -138,7 +148,9 @@ __all__ = [
     "View",
     "WaitTimeoutError",
     "build_info",
+    "from_bytes",
     "kinds",
+    "load_model",
     "metrics",
     "schema",
     "set_log",

@@ -11,8 +11,10 @@ import numpy.typing
 from ._arrays import Array, Features, Floats, Labels, array_of_numbers, matrix_of, readable, rows_of_numbers
 from ._errors import BadShapeError
 from ._library import library
-from ._models import Model
+from ._model_files import PathLike, opened, opened_bytes
+from ._models import Model, class_of_kind
 from ._scatter import Scatter
+from ._text import fetch_text
 
 Ids = numpy.typing.NDArray[numpy.int64]
 
@@ -298,3 +300,25 @@ class UMAP(Model):
         >>> model.plot(y)
         """
         return Scatter(self.embedding, labels).plot(ax)
+
+
+def load_model(*paths: PathLike) -> Model:
+    """The model that is in a file, or in as many as its format needs, whatever kind it is.
+
+    >>> model = maquette.load_model("digits.safetensors")
+
+    Raises `BadFormatError` for a file of no format that is known, or a damaged one, and `StoreIOError`, an `OSError`.
+    """
+    return _model_of(opened(*paths))
+
+
+def from_bytes(data: bytes) -> Model:
+    """The model that is in the bytes of a file, whatever kind it is; see `load_model` and `Model.to_bytes`."""
+    return _model_of(opened_bytes(data))
+
+
+def _model_of(handle: c_void_p) -> Model:
+    kind = fetch_text(library.maquette_model_kind, handle)
+    found = (MLPClassifier, MLPRegressor, KNNClassifier, KNNRegressor, KMeans, PCA, UMAP)
+    made: type[Model] = next((each for each in found if each.kind == kind), None) or class_of_kind(Model, kind)
+    return made._made_of(handle)

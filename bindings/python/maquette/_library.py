@@ -166,6 +166,9 @@ texts = c_void_p  # const char *const *, the address of an array of them
 user_data = c_void_p
 handle_out = POINTER(c_void_p)  # maquette_model **, …
 text_out = POINTER(c_void_p)  # char **, to be given back with maquette_string_free
+content = c_char_p  # const void *, bytes
+bytes_out = POINTER(c_void_p)  # void **, to be given back with maquette_bytes_free
+size_out = POINTER(c_size_t)
 error_out = POINTER(c_void_p)  # maquette_error **
 int32_out = POINTER(c_int32)
 int64_out = POINTER(c_int64)
@@ -304,6 +307,14 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "maquette_model_load": (status, [handle, handle, text, text_out, error_out]),
     "maquette_store_models": (status, [handle, text, text, text_out, error_out]),
     "maquette_store_remove_models": (status, [handle, text, text, text_out, error_out]),
+    # Model files
+    "maquette_model_download": (status, [handle, text, text, text_out, error_out]),
+    "maquette_model_download_bytes": (status, [handle, text, bytes_out, size_out, error_out]),
+    "maquette_bytes_free": (None, [c_void_p]),
+    "maquette_model_upload": (status, [handle, texts, c_int64, text_out, error_out]),
+    "maquette_model_upload_bytes": (status, [handle, content, c_size_t, text_out, error_out]),
+    "maquette_model_open_files": (status, [texts, c_int64, handle_out, error_out]),
+    "maquette_model_open_bytes": (status, [content, c_size_t, handle_out, error_out]),
     # Synchronization
     "maquette_model_sync": (status, [handle, handle, text, text, error_out]),
     "maquette_model_unsync": (status, [handle, c_int64, error_out]),

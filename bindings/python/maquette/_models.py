@@ -29,6 +29,7 @@ from ._errors import (
 from ._handles import Owner
 from ._labels import LabelMemory
 from ._library import Matrix, library
+from ._model_files import ModelFiles
 from ._prediction import (
     ALL,
     NO_LABEL,
@@ -94,7 +95,7 @@ def class_of_kind(base: type[Model], kind: str = "") -> type[Model]:
     return made
 
 
-class Model(Owner):
+class Model(ModelFiles):
     """A model that learns while your program runs.
 
     >>> model = Model("mlp-classifier", layers=[64, 32], epochs=20)
@@ -155,9 +156,14 @@ class Model(Owner):
         """A model of its own with the same parameters and the same knowledge."""
         handle = c_void_p()
         self._call(library.maquette_model_clone, byref(handle))
-        copy: Self = object.__new__(type(self))
-        copy._adopt(handle)
-        return copy
+        return self._made_of(handle)
+
+    @classmethod
+    def _made_of(cls: type[Self], handle: c_void_p) -> Self:
+        """The model of a handle, which is then its own."""
+        made: Self = object.__new__(cls)
+        made._adopt(handle)
+        return made
 
     # Parameters
 

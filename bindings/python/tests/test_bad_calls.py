@@ -74,6 +74,7 @@ def outputs() -> dict[object, object]:
         _library.double_out: byref(ctypes.c_double()),
         _library.int32_out: byref(c_int32()),
         _library.int64_out: byref(c_int64()),
+        _library.size_out: byref(ctypes.c_size_t()),
         _library.EventFunction: _library.NO_EVENT_FUNCTION,
         _library.LogFunction: _library.NO_LOG_FUNCTION,
         _library.DestroyFunction: _library.NO_DESTROY_FUNCTION,
@@ -116,7 +117,7 @@ OF_HANDLES = [
     for name, (_, arguments) in FUNCTIONS.items()
     if arguments[:1] == [c_void_p]
     and subject(name) in HANDLES
-    and name != "maquette_confusion_create"  # takes labels first
+    and name not in ("maquette_confusion_create", "maquette_model_open_files")  # take labels and paths first
 ]
 
 
