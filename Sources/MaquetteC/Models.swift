@@ -27,10 +27,10 @@ final class ModelObject: Sendable {
   func requireClassifier() throws(MaquetteError) -> any FittedClassifier {
     if let classifier = model as? any Classifier { return try classifier.ready() }
     // What was trained elsewhere may have labels or not.
-    guard let fitted = model.fittedModel as? any FittedClassifier else {
-      throw MaquetteError(.unsupported, "this \(type(of: model).kind) has no labels to learn or to predict")
+    if !type(of: model).isTrainable, let fitted = try model.readyModel() as? any FittedClassifier {
+      return fitted
     }
-    return fitted
+    throw MaquetteError(.unsupported, "this \(type(of: model).kind) has no labels to learn or to predict")
   }
 }
 

@@ -49,7 +49,8 @@ def record(name, rows, output, labels=None, kind="mlp-classifier"):
     expected[name] = {
         "kind": kind,
         "rows": rows.reshape(len(rows), -1).tolist(),
-        "predictions": predictions.astype(float).tolist(),
+        # Of several outputs, skl2onnx gives one below the other.
+        "predictions": predictions.astype(float).reshape(len(rows), -1).tolist(),
         "labels": labels,
     }
 

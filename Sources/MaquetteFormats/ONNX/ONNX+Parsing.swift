@@ -16,6 +16,13 @@ extension ONNX.Model {
 }
 
 extension ONNX {
+  /// Whether a file begins as ONNX files do: with a small version, and a field of the model behind it.
+  package static func recognizes(_ bytes: [UInt8]) -> Bool {
+    guard bytes.count > 3, bytes[0] == 0x08, (1...50).contains(bytes[1]) else { return false }
+    // Names and versions of the producer, documentation, graph, operator sets, metadata.
+    return [0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42, 0x72].contains(bytes[2])
+  }
+
   /// So many nodes, tensors, attributes and texts a file may have, all together: an empty one takes two bytes of a file,
   /// and fifty times as many in memory.
   static let mostParts = 1_000_000

@@ -117,7 +117,8 @@ extension ONNX.Tensor {
       case (0, let fraction): fraction * 0x1p-24
       case (31, 0): Double.infinity
       case (31, _): Double.nan
-      case (let exponent, let fraction): Double(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
+      case (let exponent, let fraction):
+        Double(sign: .plus, exponent: exponent - 25, significand: 1024 + fraction)
       }
     return bits >> 15 == 1 ? -magnitude : magnitude
   }

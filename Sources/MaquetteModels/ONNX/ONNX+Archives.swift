@@ -9,7 +9,10 @@ extension ModelArchive {
   ///   its outputs are of, else ``ONNXModel``.
   /// - Throws: ``MaquetteError/Code/badFormat`` for a damaged file or one of another kind;
   ///   ``MaquetteError/Code/unsupported`` for a graph that is no dense network, naming the operator and where it is.
-  static func fromONNX(_ bytes: [UInt8], for wanted: String?) throws(MaquetteError) -> (kind: String, archive: ModelArchive) {
+  static func fromONNX(_ bytes: [UInt8], for wanted: String?) throws(MaquetteError) -> (
+    kind: String, archive: ModelArchive
+  ) {
+    guard wanted != ONNXModel.kind else { return foreign(bytes) }
     let model = try ONNX.Model(parsing: bytes)
     let written = model[metadata: ONNXMetadata.kind]
     if let written, let wanted, written != wanted {
@@ -24,23 +27,36 @@ extension ModelArchive {
     case PCA.kind? where written != nil: return (PCA.kind, try components(model))
     case let kind?:
       throw MaquetteError(
-        .unsupported, "the ONNX file holds no \(kind): only those that Maquette has written are read", name: kind)
+        .unsupported, "the ONNX file holds no \(kind): only those that Maquette has written are read",
+        name: kind)
     case nil:
-      let network = try ONNXNetwork(model)
+      let network: ONNXNetwork
+      do throws(MaquetteError) {
+        network = try ONNXNetwork(model)
+      } catch  where error.code == .unsupported {
+        return foreign(bytes)
+      }
       return network.isClassifier
         ? (MLPClassifier.kind, try classifier(model)) : (MLPRegressor.kind, try regressor(model))
     }
+  }
+
+  /// Whatever there is in the file, to be run as it is.
+  private static func foreign(_ bytes: [UInt8]) -> (kind: String, archive: ModelArchive) {
+    let file = StoredFile(name: ONNXModel.file, bytes: bytes)
+    return (ONNXModel.kind, ModelArchive(format: ONNXModel.kind, metadata: [:], files: [file]))
   }
 
   private static func classifier(_ model: ONNX.Model) throws(MaquetteError) -> ModelArchive {
     let (network, labels) = try ONNXNetwork(model).classifier()
     var metadata = try model.archiveMetadata()
     metadata["labels"] = .array(labels.map { .string($0) })
-    return network.archive(kind: MLPClassifier.kind, metadata)
+    return ModelArchive(network, name: MLPClassifier.kind, metadata: metadata)
   }
 
   private static func regressor(_ model: ONNX.Model) throws(MaquetteError) -> ModelArchive {
-    try ONNXNetwork(model).regressor().archive(kind: MLPRegressor.kind, try model.archiveMetadata())
+    ModelArchive(
+      try ONNXNetwork(model).regressor(), name: MLPRegressor.kind, metadata: try model.archiveMetadata())
   }
 
   private static func neighbours(_ model: ONNX.Model, _ kind: String) throws(MaquetteError) -> ModelArchive {
@@ -93,19 +109,6 @@ extension ModelArchive {
   }
 }
 
-extension LayersModel {
-  fileprivate func archive(kind: String, _ metadata: JSONObject) -> ModelArchive {
-    let (topology, weights) = encoded(name: kind)
-    var metadata = metadata
-    metadata["tfjsModelFormat"] = "layers-model"
-    return ModelArchive(
-      format: "tfjs", metadata: metadata,
-      files: [
-        StoredFile(name: Self.topologyFile, bytes: topology), StoredFile(name: Self.weightsFile, bytes: weights),
-      ])
-  }
-}
-
 extension ONNX.Model {
   /// What Maquette has written beside the graph; nothing where others wrote it.
   ///
@@ -117,14 +120,16 @@ extension ONNX.Model {
   private func object(_ name: String) throws(MaquetteError) -> JSONObject {
     guard let text = self[metadata: name] else { return [:] }
     guard let object = try? JSON(parsing: Array(text.utf8), as: name).object else {
-      throw MaquetteError(.badFormat, "the ONNX file's metadata \(name) must be an object in JSON", name: name)
+      throw MaquetteError(
+        .badFormat, "the ONNX file's metadata \(name) must be an object in JSON", name: name)
     }
     return object
   }
 
   fileprivate func tensor(_ name: String) throws(MaquetteError) -> ONNX.Tensor {
     guard let tensor = graph.initializers.first(where: { $0.name == name }) else {
-      throw MaquetteError(.badFormat, "the ONNX file can't be read: its tensor \(name) is missing", name: name)
+      throw MaquetteError(
+        .badFormat, "the ONNX file can't be read: its tensor \(name) is missing", name: name)
     }
     return tensor
   }

@@ -7,7 +7,8 @@ import MaquetteSystem
 extension ModelArchive {
   /// The kinds of which ``onnx(kind:)`` makes a graph.
   static let onnxKinds = [
-    MLPClassifier.kind, MLPRegressor.kind, KNNClassifier.kind, KNNRegressor.kind, KMeansClustering.kind, PCA.kind,
+    MLPClassifier.kind, MLPRegressor.kind, KNNClassifier.kind, KNNRegressor.kind, KMeansClustering.kind,
+    PCA.kind,
   ]
 
   /// The archived model as an ONNX file: input `x` [batch, features]; of classifiers outputs `label` (the index of the
@@ -29,8 +30,7 @@ extension ModelArchive {
   }
 
   private func onnxNetwork(_ kind: String) throws(MaquetteError) -> [UInt8] {
-    let network = try LayersModel(
-      topology: try file(LayersModel.topologyFile), weights: try file(LayersModel.weightsFile))
+    let network = try layersModel()
     guard let first = network.layers.first, let last = network.layers.last else {
       throw MaquetteError(.badFormat, "the stored network has no layers")
     }
@@ -53,7 +53,11 @@ extension ModelArchive {
       let axis = activation == "Softmax" ? [ONNX.Attribute("axis", .integer(1))] : []
       rows = graph.node(activation, rows, attributes: axis, to: result)
     }
-    if isClassifier { graph.finishClassifier(rows, labels: last.units) } else { graph.output("y", .float, width: last.units) }
+    if isClassifier {
+      graph.finishClassifier(rows, labels: last.units)
+    } else {
+      graph.output("y", .float, width: last.units)
+    }
     return try graph.bytes(of: self, kind: kind)
   }
 
@@ -97,7 +101,8 @@ extension ModelArchive {
       "Sub", ONNXGraph.input, graph.tensor("mean", mean[row: 0], shape: [mean.columns]))
     let directions = graph.tensor("components", components)
     let scores = graph.node(
-      "Gemm", centered, directions, attributes: [ONNX.Attribute("transB", .integer(1))], to: isWhite ? nil : "y")
+      "Gemm", centered, directions, attributes: [ONNX.Attribute("transB", .integer(1))],
+      to: isWhite ? nil : "y")
     if isWhite {
       // A direction without any variance says nothing.
       let factors = variances[row: 0].map { $0 > 0 ? 1 / $0.squareRoot() : 0 }

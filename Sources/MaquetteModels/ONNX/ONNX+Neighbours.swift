@@ -79,7 +79,9 @@ extension ONNXGraph {
     let k = integers("k", [Int64(count)])
     func topK(_ scores: String, largest: Bool, _ graph: inout ONNXGraph) -> (scores: String, places: String) {
       let places = "nearest"
-      let attributes = [ONNX.Attribute("axis", .integer(1)), ONNX.Attribute("largest", .integer(largest ? 1 : 0))]
+      let attributes = [
+        ONNX.Attribute("axis", .integer(1)), ONNX.Attribute("largest", .integer(largest ? 1 : 0)),
+      ]
       return (graph.node("TopK", scores, k, attributes: attributes, and: [places]), places)
     }
     switch settings.metric {
@@ -99,7 +101,8 @@ extension ONNXGraph {
       // |x|² − 2 x·r + |r|² finds the rows; how far they are is then told by their differences, exactly 0 at the place
       // of a row.
       let (queries, remembered) = (cast(Self.input, to: .double), cast(rows, to: .double))
-      let products = node("Mul", node("MatMul", queries, node("Transpose", remembered)), double("minus_two", -2))
+      let products = node(
+        "Mul", node("MatMul", queries, node("Transpose", remembered)), double("minus_two", -2))
       let lengths = sum(node("Mul", queries, queries), axis: 1, keepingAxis: true)
       let others = sum(node("Mul", remembered, remembered), axis: 1)
       let squares = cast(node("Add", node("Add", products, others), lengths), to: .float)

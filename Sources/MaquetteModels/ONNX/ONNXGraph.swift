@@ -96,12 +96,17 @@ struct ONNXGraph {
   /// The file, with all that is known of the model beside the graph.
   ///
   /// - Throws: ``MaquetteError/Code/unsupported`` for more bytes than such a file can have.
-  func bytes(of archive: ModelArchive, kind: String, extra: JSONObject = [:]) throws(MaquetteError) -> [UInt8] {
+  func bytes(of archive: ModelArchive, kind: String, extra: JSONObject = [:]) throws(MaquetteError) -> [UInt8]
+  {
     var model = ONNX.Model()
     model.producer = "Maquette"
     model.graph = graph
-    model.metadata = [(ONNXMetadata.kind, kind), (ONNXMetadata.archive, JSON.object(archive.metadata).description)]
-    if let labels = archive.metadata["labels"] { model.metadata.append((ONNXMetadata.labels, labels.description)) }
+    model.metadata = [
+      (ONNXMetadata.kind, kind), (ONNXMetadata.archive, JSON.object(archive.metadata).description),
+    ]
+    if let labels = archive.metadata["labels"] {
+      model.metadata.append((ONNXMetadata.labels, labels.description))
+    }
     if !extra.isEmpty { model.metadata.append((ONNXMetadata.extra, JSON.object(extra).description)) }
     let bytes = model.bytes
     guard bytes.count <= Int(Int32.max) else {

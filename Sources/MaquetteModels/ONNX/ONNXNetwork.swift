@@ -30,7 +30,9 @@ struct ONNXNetwork {
         "this ONNX file holds no classifier: its \(stack.width ?? 0) outputs (\(stack.activation)) are no confidences of labels"
       )
     }
-    if stack.activation == "linear" { try ONNXNetwork.located { () throws(ONNXStack.Reason) in try stack.activate("softmax") } }
+    if stack.activation == "linear" {
+      try ONNXNetwork.located { () throws(ONNXStack.Reason) in try stack.activate("softmax") }
+    }
     let labels = labels ?? (0..<outputs).map { String($0) }
     guard labels.count == outputs else {
       throw MaquetteError(
@@ -70,7 +72,8 @@ extension ONNX.Model {
     let elements = try? JSON(parsing: Array(text.utf8), as: "labels").array
     // Others may write them with commas between.
     let labels = elements.map { $0.compactMap(\.string) } ?? text.split(separator: ",").map(String.init)
-    guard !labels.isEmpty, labels.count == elements?.count ?? labels.count, Set(labels).count == labels.count else {
+    guard !labels.isEmpty, labels.count == elements?.count ?? labels.count, Set(labels).count == labels.count
+    else {
       throw MaquetteError(.badFormat, "the ONNX file's metadata labels must be different strings")
     }
     return labels
@@ -116,20 +119,23 @@ private struct Reader {
         return probabilities
       }
     }
-    throw MaquetteError(.unsupported, "the ONNX file has no output of floats, so it predicts nothing that is used here")
+    throw MaquetteError(
+      .unsupported, "the ONNX file has no output of floats, so it predicts nothing that is used here")
   }
 
   func stack() throws(MaquetteError) -> ONNXStack {
     let inputs = graph.inputs.filter { initializers[$0.name] == nil }
     guard inputs.count == 1, let input = inputs.first else {
-      throw MaquetteError(.unsupported, "the ONNX file takes \(inputs.count) inputs; a network here takes one")
+      throw MaquetteError(
+        .unsupported, "the ONNX file takes \(inputs.count) inputs; a network here takes one")
     }
     let target = try target()
     var known: [String: Known] = [:]
     do throws(Reason) {
       known[input.name] = .rows(try ONNXStack(input))
     } catch {
-      throw MaquetteError(.unsupported, "the input \(quoted(input.name)) can't be used: \(error.text)", name: input.name)
+      throw MaquetteError(
+        .unsupported, "the input \(quoted(input.name)) can't be used: \(error.text)", name: input.name)
     }
     for tensor in graph.initializers { known[tensor.name] = .constant(tensor) }
     for place in needed(for: target) {
@@ -144,7 +150,8 @@ private struct Reader {
       }
     }
     guard case .rows(let stack) = known[target], !stack.isEmpty else {
-      throw MaquetteError(.unsupported, "the output \(quoted(target)) of the ONNX file does not come from a network")
+      throw MaquetteError(
+        .unsupported, "the output \(quoted(target)) of the ONNX file does not come from a network")
     }
     return stack
   }
@@ -238,7 +245,9 @@ private struct Reader {
       let (values, rows, columns) = try table(tensor)
       if case .integers(let order) = node["perm"], order == [0, 1] { return tensor }
       var turned = values
-      for row in 0..<rows { for column in 0..<columns { turned[column * rows + row] = values[row * columns + column] } }
+      for row in 0..<rows {
+        for column in 0..<columns { turned[column * rows + row] = values[row * columns + column] }
+      }
       return ONNX.Tensor(tensor.name, doubles: turned, shape: [columns, rows])
     default: throw Reason("it is no part of a dense network")
     }
@@ -246,7 +255,8 @@ private struct Reader {
 
   /// Operators on rows alone.
   private func apply(_ node: ONNX.Node, to stack: inout ONNXStack) throws(Reason) {
-    guard stack.activation != "softmax" || ["Identity", "Cast", "Flatten", "Dropout"].contains(node.type) else {
+    guard stack.activation != "softmax" || ["Identity", "Cast", "Flatten", "Dropout"].contains(node.type)
+    else {
       throw Reason("it comes behind a softmax")
     }
     switch node.type {
@@ -281,14 +291,20 @@ private struct Reader {
     switch node.type {
     // What it drops, it drops in training only.
     case "Dropout":
-      if case .constant(let isTraining) = third, try numbers(isTraining) != [0] { throw Reason("it drops features") }
+      if case .constant(let isTraining) = third, try numbers(isTraining) != [0] {
+        throw Reason("it drops features")
+      }
       return
     case "Reshape":
       let sizes = try numbers(tensor)
-      guard sizes.count == 2, sizes[0] <= 0, sizes[1] == -1 || stack.width.map(Double.init) == sizes[1] else {
+      if sizes.count == 2, sizes[0] <= 0, sizes[1] == -1 || stack.width.map(Double.init) == sizes[1] {
+        stack.flatten()
+      } else if sizes == [-1, 1] {
+        // So skl2onnx writes several outputs of a regression, one below the other: nothing can come behind that.
+        stack.stand()
+      } else {
         throw Reason("it gives the rows another shape: \(sizes)")
       }
-      stack.flatten()
       return
     default: break
     }
@@ -306,7 +322,9 @@ private struct Reader {
       var (kernel, inputs, units) = try table(tensor)
       if integer(node["transB"], or: 0) != 0 {
         let given = kernel
-        for row in 0..<inputs { for column in 0..<units { kernel[column * inputs + row] = given[row * units + column] } }
+        for row in 0..<inputs {
+          for column in 0..<units { kernel[column * inputs + row] = given[row * units + column] }
+        }
         swap(&inputs, &units)
       }
       let alpha = number(node["alpha"])

@@ -62,13 +62,17 @@ struct ONNXStack {
 
   mutating func flatten() { isFlat = true }
 
+  /// The features stand one below the other.
+  mutating func stand() { isFlat = false }
+
   // MARK: Scaling
 
   /// Applies y = (x − mean) · inverse.
   mutating func scale(mean: [Double], inverse: [Double]) throws(Reason) {
     for values in [mean, inverse] where values.count != 1 {
       guard isFlat, values.count == width ?? values.count else {
-        throw Reason("\(values.count) numbers do not go with rows of \(width.map(String.init) ?? "some") features")
+        throw Reason(
+          "\(values.count) numbers do not go with rows of \(width.map(String.init) ?? "some") features")
       }
       width = values.count
     }
@@ -107,9 +111,11 @@ struct ONNXStack {
   mutating func multiply(kernel: [Double], inputs: Int, units: Int) throws(Reason) {
     guard isFlat else { throw Reason("its rows are not flat") }
     guard inputs > 0, units > 0, inputs == width ?? inputs else {
-      throw Reason("its weights are for \(inputs) features, the rows have \(width.map(String.init) ?? "none")")
+      throw Reason(
+        "its weights are for \(inputs) features, the rows have \(width.map(String.init) ?? "none")")
     }
-    var layer = Layer(inputs: inputs, units: units, kernel: kernel, bias: [Double](repeating: 0, count: units))
+    var layer = Layer(
+      inputs: inputs, units: units, kernel: kernel, bias: [Double](repeating: 0, count: units))
     if let scale = pending {
       if layers.isEmpty {
         normalization = scale
@@ -137,7 +143,8 @@ struct ONNXStack {
   /// A layer that changes nothing, for what has none to be a part of.
   private mutating func multiplyByOne() throws(Reason) {
     guard let width, width <= Self.mostUnits else {
-      throw Reason("it would need a layer of its own, of \(width.map(String.init) ?? "nobody knows how many") units")
+      throw Reason(
+        "it would need a layer of its own, of \(width.map(String.init) ?? "nobody knows how many") units")
     }
     var kernel = [Double](repeating: 0, count: width * width)
     for unit in 0..<width { kernel[unit * width + unit] = 1 }
@@ -146,7 +153,9 @@ struct ONNXStack {
 
   /// Nothing comes any more: the last layer is then linear, or whatever `kept` allows.
   mutating func finish(keeping kept: [String]) throws(Reason) {
-    if layers.isEmpty || pending != nil || !kept.contains(layers.last?.activation ?? "") { try multiplyByOne() }
+    if layers.isEmpty || pending != nil || !kept.contains(layers.last?.activation ?? "") {
+      try multiplyByOne()
+    }
   }
 
   /// The sigmoid of one number, and 1 less it, as two labels have them: the softmax of 0 and the number.

@@ -26,7 +26,8 @@ class FittedONNX: FittedModel, @unchecked Sendable {  // nothing changes after i
     let known = session.outputs
     if !settings.input.isEmpty, settings.input != session.input.name {
       throw MaquetteError(
-        .badParameter, "input can't be \(quoted(settings.input)): the model's is \(quoted(session.input.name))",
+        .badParameter,
+        "input can't be \(quoted(settings.input)): the model's is \(quoted(session.input.name))",
         name: "input")
     }
     guard let output = settings.output.isEmpty ? known.first : settings.output else {
@@ -50,7 +51,8 @@ class FittedONNX: FittedModel, @unchecked Sendable {  // nothing changes after i
           "classLabels are \(settings.labels.count); \(quoted(output)) has \(width) outputs, each with a label of its own",
           name: "classLabels")
       }
-      return FittedONNXClassifier(session, output: output, labels: settings.labels, hasSoftmax: settings.softmax)
+      return FittedONNXClassifier(
+        session, output: output, labels: settings.labels, hasSoftmax: settings.softmax)
     }
     // Labels that came with the file may belong to another of its outputs.
     if let labels = try session.description.labels(), labels.count == width {

@@ -29,7 +29,8 @@ public final class ONNXModel: Model, @unchecked Sendable {
 
   @Parameter(
     "classLabels", .init(),
-    "The labels of the outputs, whose numbers are confidences then; empty: those that the file names, if it does.")
+    "The labels of the outputs, whose numbers are confidences then; empty: those that the file names, if it does."
+  )
   public var classLabels: [String] = []
 
   @Parameter(
@@ -100,7 +101,8 @@ public final class ONNXModel: Model, @unchecked Sendable {
     on source: TrainingSource, validatingOn validation: TrainingSource?, mode: TrainingMode
   ) throws(MaquetteError) {
     throw MaquetteError(
-      .unsupported, "an \(Self.kind) can't be trained: it predicts with what was trained elsewhere; upload an ONNX file")
+      .unsupported,
+      "an \(Self.kind) can't be trained: it predicts with what was trained elsewhere; upload an ONNX file")
   }
 
   public func reset() throws(MaquetteError) {

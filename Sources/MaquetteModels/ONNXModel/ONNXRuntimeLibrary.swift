@@ -23,7 +23,8 @@ struct ONNXRuntimeLibrary: @unchecked Sendable {  // addresses of functions
     ) -> Handle?
   /// Kind of memory, numbers, their bytes, shape, its dimensions, type of an element.
   let makeTensor:
-    @convention(c) (Handle?, UnsafeMutableRawPointer?, Int, UnsafePointer<Int64>?, Int, Int32, Place) -> Handle?
+    @convention(c) (Handle?, UnsafeMutableRawPointer?, Int, UnsafePointer<Int64>?, Int, Int32, Place) ->
+      Handle?
   let isTensor: @convention(c) (Handle?, UnsafeMutablePointer<Int32>) -> Handle?
   let tensorData: @convention(c) (Handle?, Place) -> Handle?
   let elementType: @convention(c) (Handle?, UnsafeMutablePointer<Int32>) -> Handle?
@@ -86,19 +87,23 @@ extension ONNXRuntimeLibrary {
       let base = unsafeBitCast(symbol, to: (@convention(c) () -> Table?).self)(), let first = base[0],
       let second = base[1]
     else {
-      throw MaquetteError(.unsupported, "\(quoted(name)) is no ONNX Runtime: it lacks OrtGetApiBase", name: name)
+      throw MaquetteError(
+        .unsupported, "\(quoted(name)) is no ONNX Runtime: it lacks OrtGetApiBase", name: name)
     }
     let makeTable = unsafeBitCast(first, to: (@convention(c) (UInt32) -> Table?).self)
     let makeVersion = unsafeBitCast(second, to: (@convention(c) () -> Text?).self)
     let version = makeVersion().map { String(cString: $0) } ?? ""
     let numbers = version.split(separator: ".").map { Int($0) }
     // Asked for a version that it doesn't have, it would print something.
-    guard numbers.count >= 2, numbers[0] == 1, numbers[1] ?? 0 >= oldest, let table = makeTable(UInt32(oldest))
+    guard numbers.count >= 2, numbers[0] == 1, numbers[1] ?? 0 >= oldest,
+      let table = makeTable(UInt32(oldest))
     else {
       throw MaquetteError(
-        .unsupported, "\(quoted(name)) is ONNX Runtime \(version); an onnx-model needs 1.\(oldest) or newer", name: name)
+        .unsupported, "\(quoted(name)) is ONNX Runtime \(version); an onnx-model needs 1.\(oldest) or newer",
+        name: name)
     }
-    func function<Function>(_ place: Int, as: Function.Type = Function.self) throws(MaquetteError) -> Function {
+    func function<Function>(_ place: Int, as: Function.Type = Function.self) throws(MaquetteError) -> Function
+    {
       guard let address = table[place] else {
         throw MaquetteError(.unsupported, "\(quoted(name)) lacks its function \(place)", name: name)
       }

@@ -21,8 +21,11 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
   private let library: ONNXRuntimeLibrary
   private let session: ONNXRuntimeLibrary.Handle
 
-  /// Rows that are handed over at once: so much of intermediate results is held.
+  /// The most rows and the most features that are handed over at once: so much of intermediate results is held.
   private static let rowsAtOnce = 1024
+  private static let featuresAtOnce = 1 << 24
+  /// The most features of a row.
+  private static let mostFeatures = 1 << 26
 
   /// - Parameter file: an ONNX file with its weights inside.
   /// - Throws: ``MaquetteError/Code/badFormat`` for a file that can't be read or run; ``MaquetteError/Code/unsupported``
@@ -37,10 +40,13 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
     try library.check(library.makeOptions(&options), .outOfMemory, "ONNX Runtime has no options")
     defer { library.freeOptions(options) }
     let threads = Int32(clamping: Workers.limit)
-    try library.check(library.setThreads(options, threads), .internal, "ONNX Runtime takes no \(threads) threads")
+    try library.check(
+      library.setThreads(options, threads), .internal, "ONNX Runtime takes no \(threads) threads")
     var session: ONNXRuntimeLibrary.Handle?
     let status = withSignalsBlocked {
-      file.withUnsafeBytes { library.makeSession(library.environment, $0.baseAddress, $0.count, options, &session) }
+      file.withUnsafeBytes {
+        library.makeSession(library.environment, $0.baseAddress, $0.count, options, &session)
+      }
     }
     try library.check(status, .badFormat, "ONNX Runtime can't read the model")
     guard let session else { throw MaquetteError(.internal, "ONNX Runtime made no session") }
@@ -62,14 +68,17 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
       MaquetteError(.unsupported, "the model's input \(quoted(value.name)) \(reason)", name: value.name)
     }
     guard let type = value.type, type == .float || type == .double else {
-      throw refusal("is of \(value.type.map { "\($0)s" } ?? "no numbers"); an onnx-model gives floats or doubles")
+      throw refusal(
+        "is of \(value.type.map { "\($0)s" } ?? "no numbers"); an onnx-model gives floats or doubles")
     }
     guard let shape = value.shape, let first = shape.first else {
       throw refusal("has no shape; its first dimension must be the rows")
     }
     var batch: Int?
-    if case .size(let size) = first { batch = size }
-    guard batch ?? 1 == 1 else { throw refusal("takes \(batch ?? 0) rows at once; export it for one, or for any number") }
+    if case .size(let size) = first, size > 0 { batch = size }
+    guard batch ?? 1 == 1 else {
+      throw refusal("takes \(batch ?? 0) rows at once; export it for one, or for any number")
+    }
     var features = 1
     var sizes: [Int64] = []
     for dimension in shape.dropFirst() {
@@ -77,7 +86,7 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
         throw refusal("takes rows of any width; export it with a number of features")
       }
       let (product, overflow) = features.multipliedReportingOverflow(by: size)
-      guard !overflow, product <= Int32.max else { throw refusal("takes rows of more features than can be") }
+      guard !overflow, product <= mostFeatures else { throw refusal("takes rows of more features than can be") }
       features = product
       sizes.append(Int64(size))
     }
@@ -106,9 +115,10 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
 
   /// Writes `width` numbers for each of `count` rows.
   func predict(
-    _ rows: UnsafePointer<Float>, count: Int, _ output: String, width: Int, into result: UnsafeMutablePointer<Float>
+    _ rows: UnsafePointer<Float>, count: Int, _ output: String, width: Int,
+    into result: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
-    let step = input.batch ?? Self.rowsAtOnce
+    let step = input.batch ?? min(Self.rowsAtOnce, max(1, Self.featuresAtOnce / input.features))
     for first in stride(from: 0, to: count, by: step) {
       let taken = min(step, count - first)
       var found = 0
@@ -130,17 +140,21 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
     _ rows: UnsafePointer<Float>, rows count: Int, _ output: String, _ take: (Numbers) -> Void
   ) throws(MaquetteError) {
     let elements = count * input.features
-    let wide = input.type == .double ? (0..<elements).map { Double(rows[$0]) } : []
-    let (data, size) =
-      input.type == .double
-      ? (wide.withUnsafeBytes { UnsafeMutableRawPointer(mutating: $0.baseAddress) }, elements * 8)
-      : (UnsafeMutableRawPointer(mutating: rows), elements * 4)
+    let wide = input.type == .double ? try FloatBuffer(unwritten: 2 * elements) : nil
     defer { withExtendedLifetime(wide) {} }
+    // Not written to by anybody else.
+    let data = UnsafeMutableRawPointer(wide?.pointer ?? UnsafeMutablePointer(mutating: rows))
+    if wide != nil {
+      for place in 0..<elements {
+        data.storeBytes(of: Double(rows[place]), toByteOffset: place * 8, as: Double.self)
+      }
+    }
+    let size = elements * (wide == nil ? 4 : 8)
     let shape = [Int64(count)] + input.shape
     var (given, made): (ONNXRuntimeLibrary.Handle?, ONNXRuntimeLibrary.Handle?)
-    // Not written to by anybody.
     try library.check(
-      library.makeTensor(library.memory, data, size, shape, shape.count, input.type.rawValue, &given), .internal,
+      library.makeTensor(library.memory, data, size, shape, shape.count, input.type.rawValue, &given),
+      .internal,
       "ONNX Runtime takes no rows")
     defer { library.freeValue(given) }
     let status = input.name.withCString { from in
@@ -171,7 +185,9 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
     }
   }
 
-  private func numbers(of value: ONNXRuntimeLibrary.Handle?, _ output: String) throws(MaquetteError) -> Numbers {
+  private func numbers(of value: ONNXRuntimeLibrary.Handle?, _ output: String) throws(MaquetteError)
+    -> Numbers
+  {
     func check(_ status: ONNXRuntimeLibrary.Handle?) throws(MaquetteError) {
       try library.check(status, .badFormat, "the model's output \(quoted(output)) can't be read")
     }
@@ -190,6 +206,7 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
     }
     var data: UnsafeMutableRawPointer?
     try check(library.tensorData(value, &data))
-    return Numbers(data: UnsafeRawPointer(data), isDouble: type == ONNX.ElementType.double.rawValue, count: count)
+    return Numbers(
+      data: UnsafeRawPointer(data), isDouble: type == ONNX.ElementType.double.rawValue, count: count)
   }
 }

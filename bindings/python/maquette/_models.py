@@ -23,6 +23,7 @@ from ._errors import (
     MaquetteError,
     NotTrainedError,
     UnknownParameterError,
+    UnsupportedError,
     WaitTimeoutError,
     call,
 )
@@ -109,7 +110,7 @@ class Model(ModelFiles):
 
     #: Of a subclass, which has an attribute for each parameter of the kind.
     kind: ClassVar[str] = ""
-    #: What the kind is for: "classification", "regression", "clustering" or "projection".
+    #: What the kind is for: "classification", "regression", "clustering", "projection" or "inference".
     task: ClassVar[str] = ""
     #: The names of the parameters in Python, with Maquette's.
     _names: ClassVar[dict[str, str]] = {}
@@ -368,10 +369,16 @@ class Model(ModelFiles):
         >>> clustering.predict(row)      # ClusterPrediction(cluster=2, confidences=[0.01, 0.02, 0.97])
         >>> clustering.predict(rows)     # array([2, 0, …])
         >>> projection.predict(rows)     # float32, (rows, components)
+        >>> onnx_model.predict(rows)     # as a classifier where it has labels, else float32, (rows, outputs)
         """
+        if self.task == "inference" and (found := self.labels):
+            # A parameter says which, so that they may change at any time.
+            return self._named(self.predict_proba(X), found)
         if self.task != "classification":
             return self._numbers(self.predict_proba(X))
-        confidences, labels = self._labels.consistent(self, X)
+        return self._named(*self._labels.consistent(self, X))
+
+    def _named(self, confidences: Array, labels: list[str]) -> Any:
         if confidences.ndim == 1:
             values: list[float] = confidences.tolist()
             greatest = max(values)
@@ -439,8 +446,16 @@ class Model(ModelFiles):
 
     @property
     def labels(self) -> list[str]:
-        """All labels, in the order of the confidences: as the training first saw them."""
-        labels: list[str] = self._json(library.maquette_model_labels)
+        """All labels, in the order of the confidences: as the training first saw them.
+
+        Of an `ONNXModel` those of its outputs; none where they are plain numbers.
+        """
+        try:
+            labels: list[str] = self._json(library.maquette_model_labels)
+        except UnsupportedError:
+            if self.task != "inference":
+                raise
+            return []
         return labels
 
     def _output_count(self) -> int:
@@ -649,7 +664,13 @@ class Model(ModelFiles):
 
 
 #: What a prediction has a number for.
-OUTPUTS = {"classification": "label", "regression": "target", "clustering": "cluster", "projection": "component"}
+OUTPUTS = {
+    "classification": "label",
+    "regression": "target",
+    "clustering": "cluster",
+    "projection": "component",
+    "inference": "output",
+}
 
 
 def _counted(count: int, what: str) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy
 import pytest
+from conftest import KINDS
 
 import maquette
-
-KINDS = maquette.kinds()
 
 
 @pytest.fixture(params=KINDS)
