@@ -30,7 +30,7 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift examples/swift/Sources
 
 .PHONY: help demo test lib bench sanitize lint format strict clean install python-environment \
-	test-swift test-c test-python test-examples bench-kernels crash
+	test-swift test-c test-python test-examples test-documentation bench-kernels crash docs
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,7 @@ help: ## list the targets
 demo: lib python-environment ## learn to read handwritten digits, in Python
 	@$(VENV)/bin/python examples/python/digits.py
 
-test: test-swift test-c test-python test-examples ## every test: Swift (debug and release), C, Python, examples
+test: test-swift test-c test-python test-examples test-documentation ## every test: Swift, C, Python, examples, docs
 
 lib: $(LIBRARY) ## the shared library, self-contained: build/libmaquette.so.0
 
@@ -101,6 +101,10 @@ test-examples: lib python-environment
 		"$(VENV)/bin/python examples/python/regression.py" examples/swift/.build/release/penguins
 	tools/compare-examples.sh "purity: " 95 100 $(BUILD)/clustering-c
 
+# After the examples, whose build of Maquette the pages' Swift is linked with.
+test-documentation: lib python-environment ## compile and run every code block of the README and of docs
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python Tests/documentation/run.py
+
 sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
 	Tests/sanitize.sh
 	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) tools/swift-test.sh --sanitize=address --scratch-path .build/swift-address
@@ -114,6 +118,19 @@ $(VENV)/.complete: bindings/python/pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable "bindings/python[test]"
 	@touch $@
+
+# ----------------------------------------------------------------------------------------------------------------------
+# Documentation
+# ----------------------------------------------------------------------------------------------------------------------
+
+docs: lib python-environment ## the guide and the references, as pages: build/docs/index.html
+	@tools/install.sh doxygen
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement docs/requirements.txt
+	@MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m mkdocs build --quiet --strict --config-file docs/mkdocs.yml
+	@doxygen docs/Doxyfile
+	@MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python -m pdoc --output-directory $(BUILD)/docs/python maquette
+	@tools/swift-docs.sh $(BUILD)/docs/swift
+	@echo "build/docs/index.html"
 
 # ----------------------------------------------------------------------------------------------------------------------
 # Measuring, formatting, cleaning

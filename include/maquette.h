@@ -1150,6 +1150,14 @@ maquette_status maquette_model_train_source(maquette_model *model, const maquett
  *  Threads: any, any number at once. In a callback: yes, but not in one of this model's training. Since 0.1. */
 maquette_status maquette_model_wait(const maquette_model *model, int64_t timeout_ms, maquette_error **error);
 
+/** Whether a training goes on: from maquette_model_train() on until its last event is heard. Unlike
+ *  maquette_model_wait(), this does not ask whether all callbacks have returned from that event.
+ *  @param model to ask about.
+ *  @param[out] is_training 1 or 0.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any, any number at once. In a callback: yes. Since 0.1. */
+maquette_status maquette_model_is_training(const maquette_model *model, int32_t *is_training, maquette_error **error);
+
 /** Asks a training to end; it does within one mini-batch, with status `cancelled`. Does not wait. Without a training
  *  this does nothing.
  *  @param model that is training.
@@ -1561,6 +1569,15 @@ maquette_status maquette_batch_prediction_predict(maquette_batch_prediction *bat
  *  Threads: any, any number at once. In a callback: yes, but not in one of this status. Since 0.1. */
 maquette_status maquette_batch_prediction_wait(const maquette_batch_prediction *batch, int64_t timeout_ms,
                                                maquette_error **error);
+
+/** Whether a run goes on: from maquette_batch_prediction_predict() on until its last event is heard, whether or not all
+ *  callbacks have returned from it.
+ *  @param batch to ask about.
+ *  @param[out] is_running 1 or 0.
+ *  @param[out] error may be NULL.
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any, any number at once. In a callback: yes. Since 0.1. */
+maquette_status maquette_batch_prediction_is_running(const maquette_batch_prediction *batch, int32_t *is_running,
+                                                     maquette_error **error);
 
 /** Asks the run to end, which it does within some milliseconds, or a few rows of a slow model; does not wait for that.
  *  What was stored by then stays.

@@ -80,6 +80,17 @@ public func maquette_batch_prediction_wait(
   }
 }
 
+@implementation @_cdecl("maquette_batch_prediction_is_running")
+public func maquette_batch_prediction_is_running(
+  _ batch: OpaquePointer?, _ is_running: UnsafeMutablePointer<Int32>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let batch = try batchPredictions[batch].batch
+    try required(is_running, "is_running").pointee = batch.isRunning ? 1 : 0
+  }
+}
+
 @implementation @_cdecl("maquette_batch_prediction_cancel")
 public func maquette_batch_prediction_cancel(_ batch: OpaquePointer?) -> maquette_status {
   reporting(to: nil) { () throws(MaquetteError) in try batchPredictions[batch].batch.cancel() }

@@ -89,6 +89,17 @@ public func maquette_model_wait(
   }
 }
 
+@implementation @_cdecl("maquette_model_is_training")
+public func maquette_model_is_training(
+  _ model: OpaquePointer?, _ is_training: UnsafeMutablePointer<Int32>?,
+  _ error: UnsafeMutablePointer<OpaquePointer?>?
+) -> maquette_status {
+  reporting(to: error) { () throws(MaquetteError) in
+    let model = try models[model].model
+    try required(is_training, "is_training").pointee = model.isTraining ? 1 : 0
+  }
+}
+
 @implementation @_cdecl("maquette_model_cancel")
 public func maquette_model_cancel(_ model: OpaquePointer?) -> maquette_status {
   reporting(to: nil) { () throws(MaquetteError) in

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from ctypes import byref, c_int64, c_void_p, sizeof
+from ctypes import byref, c_int32, c_int64, c_void_p, sizeof
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import numpy
 import numpy.typing
 
 from ._arrays import Array, Floats, matrix_of
-from ._errors import REENTRANT, TIMEOUT, MaquetteError, NotFoundError, call
+from ._errors import MaquetteError, NotFoundError, call
 from ._handles import Owner
 from ._library import BatchOptions, Matrix, library
 from ._progress import Progress
@@ -168,10 +168,9 @@ class BatchPrediction(Owner):
     @property
     def is_running(self) -> bool:
         """Whether a run goes on."""
-        status = library.maquette_batch_prediction_wait(self._handle, 0, None)
-        if status == REENTRANT:
-            return not self.status.value.is_final
-        return bool(status == TIMEOUT)
+        flag = c_int32()  # of one that was closed it stays 0
+        library.maquette_batch_prediction_is_running(self._handle, byref(flag), None)
+        return bool(flag.value)
 
     def count(self) -> int:
         """How many predictions there are."""

@@ -7,7 +7,7 @@ import json
 import operator
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from ctypes import byref, c_int64, c_void_p, sizeof
+from ctypes import byref, c_int32, c_int64, c_void_p, sizeof
 from typing import Any, ClassVar, TextIO, TypeVar
 
 import numpy
@@ -15,8 +15,6 @@ import numpy
 from ._arrays import Array, Features, Floats, Labels, array_of_numbers, copied, matrix_of, rows_of_numbers
 from ._dataset import Dataset, Selection
 from ._errors import (
-    REENTRANT,
-    TIMEOUT,
     BadHandleError,
     BadShapeError,
     InvalidArgumentError,
@@ -338,10 +336,9 @@ class Model(ModelFiles):
     @property
     def is_training(self) -> bool:
         """Whether a training is running."""
-        status = library.maquette_model_wait(self._handle, 0, None)
-        if status == REENTRANT:
-            return not self.training.value.is_final
-        return bool(status == TIMEOUT)
+        flag = c_int32()  # of a model that was closed it stays 0
+        library.maquette_model_is_training(self._handle, byref(flag), None)
+        return bool(flag.value)
 
     @property
     def is_trained(self) -> bool:

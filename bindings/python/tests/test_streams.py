@@ -186,6 +186,19 @@ def test_every_function_may_be_called_in_a_callback(store: maquette.Store, digit
                 raise failure
 
 
+def test_iterating_over_a_training_ends_while_somebody_slow_still_looks_at_its_last_event(blobs) -> None:
+    with small_model() as model:
+        go_on = threading.Event()
+        model.training.subscribe(lambda status: go_on.wait(PATIENCE))
+        try:
+            model.train(*blobs)
+            assert [status.status for status in model.training][-1] == "success"
+            assert not model.is_training
+            assert [status.status for status in model.training] == ["success"]
+        finally:
+            go_on.set()
+
+
 def test_a_training_is_cancelled_from_its_callback(digits: Digits) -> None:
     with maquette.MLPClassifier(epochs=ENDLESS) as model:
         model.training.subscribe(lambda status: status.epoch and model.cancel())
