@@ -61,6 +61,11 @@ class FittedONNX: FittedModel, @unchecked Sendable {  // nothing changes after i
     return FittedONNX(session, output: output, width: width, hasSoftmax: settings.softmax)
   }
 
+  /// A number where there is one output, else an array. Here, for a subclass to have it otherwise.
+  func json(_ prediction: UnsafeBufferPointer<Float>) -> JSON {
+    prediction.count == 1 ? JSON(Double(prediction[0])) : .array(prediction.map { JSON(Double($0)) })
+  }
+
   func predict(
     _ rows: UnsafePointer<Float>, count: Int, into predictions: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
@@ -85,5 +90,9 @@ final class FittedONNXClassifier: FittedONNX, FittedClassifier, @unchecked Senda
   fileprivate init(_ session: ONNXSession, output: String, labels: [String], hasSoftmax: Bool) {
     self.labels = labels
     super.init(session, output: output, width: labels.count, hasSoftmax: hasSoftmax)
+  }
+
+  override func json(_ prediction: UnsafeBufferPointer<Float>) -> JSON {
+    Classification(labels: labels, confidences: prediction).json
   }
 }

@@ -389,7 +389,7 @@ def candidates() -> list[str]:
 def find_onnx_runtime() -> None:
     """Tells the library where ONNX Runtime is, if the package `onnxruntime` is installed: inside of that.
 
-    The package is not imported, and nothing of it loaded before a model needs it. Where it is said already, it stays so.
+    The package is not imported, and nothing of it loaded before a model needs it. Where it is said, it stays so.
     """
     if "MAQUETTE_ONNXRUNTIME" in os.environ:
         return

@@ -261,7 +261,9 @@ def test_an_onnx_model_is_saved_loaded_and_predicts_datasets(tmp_path) -> None:
                 batch.predict(model, dataset)
                 batch.wait(PATIENCE)
                 assert len(batch) == len(rows)
-                assert batch.results().labels == ["a", "b", "c"]
+                results = batch.results()
+                assert results.classes == ["a", "b", "c"]
+                assert list(results.labels) == list(model.predict(rows))
         with maquette.ONNXModel() as loaded:
             loaded.load(store, "network")
             assert loaded.class_labels == ["a", "b", "c"]
