@@ -86,7 +86,9 @@ final class ONNXSession: @unchecked Sendable {  // a session of ONNX Runtime may
         throw refusal("takes rows of any width; export it with a number of features")
       }
       let (product, overflow) = features.multipliedReportingOverflow(by: size)
-      guard !overflow, product <= mostFeatures else { throw refusal("takes rows of more features than can be") }
+      guard !overflow, product <= mostFeatures else {
+        throw refusal("takes rows of more features than can be")
+      }
       features = product
       sizes.append(Int64(size))
     }
