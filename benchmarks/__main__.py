@@ -15,7 +15,7 @@ from . import machine
 from .sidebyside import WORK, once
 
 NAMES = [
-    "training", "networks", "prediction", "datasets", "stores", "batch", "neighbours", "clusters", "components",
+    "library", "training", "networks", "prediction", "datasets", "stores", "batch", "neighbours", "clusters", "components",
     "embedding", "changes",
 ]  # fmt: skip
 

@@ -786,7 +786,8 @@ maquette_status maquette_dataset_download(const maquette_dataset *dataset, const
 maquette_status maquette_dataset_download_text(const maquette_dataset *dataset, const char *query, char **text,
                                                maquette_error **error);
 
-/** Adds the instances of a file in Marcelle's JSON. No more than some of them are in memory.
+/** Adds the instances of a file in Marcelle's JSON, or the points of a DataSet that FluCoMa dumped, each with its name as
+ *  `identifier`. No more than some of them are in memory.
  *
  *  They get new ids and dates, and this dataset's name. The file is checked to its end before the first is stored; then a
  *  block of instances at a time is, each in one transaction.
@@ -1372,15 +1373,22 @@ maquette_status maquette_store_remove_models(maquette_store *store, const char *
 /* ------------------------------------------------------------------------------------------------------------------
  * Model files: what is trained here, in files that travel, and what comes in them
  *
- * Formats: "safetensors", Maquette's own, for every kind: one file that holds parameters, labels and all that predicts or
- * goes on with a training.
+ * Formats that are written and read:
+ *   "safetensors", Maquette's own, of every kind: one file that holds parameters, labels and all that predicts or goes on
+ *     with a training.
+ *   "marcelle", what Marcelle's pages take. A network is two files, NAME.json and NAME.weights.bin; a knn-classifier (of the
+ *     metric "cosine"), kmeans-clustering and pca (that doesn't whiten) are one.
+ *   "tfjs", of a network what TensorFlow.js' tf.loadLayersModel() takes: NAME.json and NAME.weights.bin.
+ * Read are also: layers-models of dense layers as others write them (sharded, quantized, Keras', Teachable Machine's with
+ * the labels of its metadata.json), and FluCoMa's dumps of an MLPClassifier, MLPRegressor, KMeans or PCA. Where only the first
+ * of several files is given, the others are looked for beside it.
  * --------------------------------------------------------------------------------------------------------------- */
 
 /** Writes a model into a file, or as many as the format needs, one beside the other. What was there is replaced when the new
  *  files are complete.
  *  @param model trained or loaded.
- *  @param path of the file; or of a folder, then the file is called as the kind.
- *  @param options a JSON object: `format`, else the path's ending tells it, and if it doesn't it is "safetensors"; `metadata`,
+ *  @param path of the file, the first where there are two; or of a folder, then it is called as the kind.
+ *  @param options a JSON object: `format`, else the path's ending tells it (.json is "marcelle"), and if it doesn't it is "safetensors"; `metadata`,
  *         an object to keep with it, in formats that have a place for it. NULL: none.
  *  @param[out] written a JSON array of the files' paths, yours to free; may be NULL.
  *  @param[out] error may be NULL.

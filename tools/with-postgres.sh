@@ -7,7 +7,7 @@ if [ -n "${MAQUETTE_TEST_POSTGRES:-}" ]; then
   exec "$@"
 fi
 here=$(dirname "$0")
-"$here/install.sh" postgresql
+"$here/packages.sh" postgresql
 directory=$(mktemp -d /tmp/maquette-postgres-XXXXXX)
 trap '"$here/postgres.sh" remove "$directory"' EXIT
 trap 'exit 130' INT

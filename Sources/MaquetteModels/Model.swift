@@ -103,14 +103,16 @@ extension Model {
   ///   ``MaquetteError/Code/reentrant`` in a callback of this model's training.
   public func wait(timeout: Int64 = -1) throws(MaquetteError) { try trainer.wait(timeout: timeout) }
 
-  /// Waits for the end of the training without keeping a thread of Swift's concurrency busy.
-  ///
-  /// Cancelling the task cancels the training.
-  ///
-  /// - Throws: as ``wait(timeout:)``.
-  public func trained() async throws {
-    try await finished({ () throws(MaquetteError) in try self.wait() }, cancel: { self.cancel() })
-  }
+  #if !MAQUETTE_SHARED_LIBRARY
+    /// Waits for the end of the training without keeping a thread of Swift's concurrency busy.
+    ///
+    /// Cancelling the task cancels the training.
+    ///
+    /// - Throws: as ``wait(timeout:)``.
+    public func trained() async throws {
+      try await finished({ () throws(MaquetteError) in try self.wait() }, cancel: { self.cancel() })
+    }
+  #endif
 
   /// Starts a training on the instances that are in the dataset now, and returns at once.
   ///

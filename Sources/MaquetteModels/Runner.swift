@@ -195,26 +195,28 @@ package final class BackgroundRun: Sendable {
   func wait(until deadline: Deadline) -> Result<Void, MaquetteError>? { outcome.wait(until: deadline) { $0 } }
 }
 
-/// Waits on a thread of its own, so that none of Swift's concurrency is kept busy. Cancelling the task calls `cancel`.
-func finished(
-  _ wait: @escaping @Sendable () throws(MaquetteError) -> Void, cancel: @escaping @Sendable () -> Void
-) async throws {
-  try await withTaskCancellationHandler {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-      do throws(MaquetteError) {
-        try Thread.start("maquette-wait") {
-          do throws(MaquetteError) {
-            try wait()
-            continuation.resume()
-          } catch {
-            continuation.resume(throwing: error)
+#if !MAQUETTE_SHARED_LIBRARY
+  /// Waits on a thread of its own, so that none of Swift's concurrency is kept busy. Cancelling the task calls `cancel`.
+  func finished(
+    _ wait: @escaping @Sendable () throws(MaquetteError) -> Void, cancel: @escaping @Sendable () -> Void
+  ) async throws {
+    try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+        do throws(MaquetteError) {
+          try Thread.start("maquette-wait") {
+            do throws(MaquetteError) {
+              try wait()
+              continuation.resume()
+            } catch {
+              continuation.resume(throwing: error)
+            }
           }
+        } catch {
+          continuation.resume(throwing: error)
         }
-      } catch {
-        continuation.resume(throwing: error)
       }
+    } onCancel: {
+      cancel()
     }
-  } onCancel: {
-    cancel()
   }
-}
+#endif

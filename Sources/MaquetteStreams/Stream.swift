@@ -315,18 +315,20 @@ public final class Stream<Value: Sendable>: Sendable {
   }
 }
 
-extension Stream {
-  /// The events as an asynchronous sequence, which ends with the stream.
-  ///
-  /// Whoever stops iterating is unsubscribed.
-  public var values: AsyncStream<Value> {
-    AsyncStream { continuation in
-      let subscription = subscribeToEvents(
-        { continuation.yield($0.value) }, end: { continuation.finish() })
-      continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
+#if !MAQUETTE_SHARED_LIBRARY
+  extension Stream {
+    /// The events as an asynchronous sequence, which ends with the stream.
+    ///
+    /// Whoever stops iterating is unsubscribed.
+    public var values: AsyncStream<Value> {
+      AsyncStream { continuation in
+        let subscription = subscribeToEvents(
+          { continuation.yield($0.value) }, end: { continuation.finish() })
+        continuation.onTermination = { _ in subscription.cancelWithoutWaiting() }
+      }
     }
   }
-}
+#endif
 
 /// What ``Stream/observe(_:end:)`` started; it goes on until cancelled, whether this is kept or not.
 public final class Observation: Sendable {

@@ -3,7 +3,7 @@
 #
 #     Tests/C/run.sh LIBRARY [PROGRAM…]
 #
-# PROGRAMs: header, library, and the names of the test programs here; all unless given. CC, CFLAGS and the folder BUILD
+# PROGRAMs: header, abi, library, and the names of the test programs here; all unless given. CC, CFLAGS and the folder BUILD
 # may be set; TEST_SECONDS, TEST_ROUNDS and TEST_CHURN make tests shorter or longer.
 set -eu
 
@@ -12,7 +12,7 @@ root=$(cd "$here/../.." && pwd)
 [ $# -ge 1 ] || { echo "usage: $0 LIBRARY [PROGRAM…]" >&2; exit 2; }
 library=$(realpath "$1")
 shift
-[ $# -gt 0 ] || set -- header library arguments inputs matrices streams training sources kinds contract stores services files batch process threads history sync crash
+[ $# -gt 0 ] || set -- header abi library arguments inputs matrices streams training sources kinds contract stores services files batch process threads history sync crash
 
 build=${BUILD:-$root/build/c-tests}
 mkdir -p "$build"
@@ -24,6 +24,7 @@ for program in "$@"; do
   echo "== $program"
   case $program in
     header) "$here/header.sh" "$root/include" || failed="$failed $program" ;;
+    abi) "$here/abi.sh" "$library" "$root/include/maquette.h" || failed="$failed $program" ;;
     library) "$here/library.sh" "$library" "$root/include/maquette.h" "$here/arguments.c" || failed="$failed $program" ;;
     *)
       # Functions of the program take precedence over the library's (-rdynamic), as a host's would.

@@ -1,5 +1,3 @@
-public import MaquetteSystem
-
 /// A stack of dense layers as TensorFlow.js keeps it: `model.json` and `model.weights.bin`.
 public struct LayersModel: Sendable, Equatable {
   /// `y = activation(x · kernel + bias)`.
@@ -55,7 +53,13 @@ extension LayersModel {
   public static let weightsFile = "model.weights.bin"
 
   /// The two files, as `tf.loadLayersModel` accepts them.
-  public func encoded(name: String) -> (topology: [UInt8], weights: [UInt8]) {
+  ///
+  /// - Parameters:
+  ///   - weightsFile: what the file of the weights is called.
+  ///   - members: that the topology's file has besides.
+  public func encoded(
+    name: String, weightsFile: String = Self.weightsFile, members: JSONObject = [:]
+  ) -> (topology: [UInt8], weights: [UInt8]) {
     var configurations: [JSON] = []
     var entries: [JSON] = []
     var weights: [UInt8] = []
@@ -95,130 +99,14 @@ extension LayersModel {
       weights.append(contentsOf: [UInt8](littleEndian: layer.kernel))
       weights.append(contentsOf: [UInt8](littleEndian: layer.bias))
     }
-    let topology: JSON = [
+    var topology: JSONObject = [
       "format": "layers-model", "generatedBy": "Maquette", "convertedBy": nil,
       "modelTopology": [
         "class_name": "Sequential", "config": ["name": .string(name), "layers": .array(configurations)],
       ],
-      "weightsManifest": [["paths": ["./model.weights.bin"], "weights": .array(entries)]],
+      "weightsManifest": [["paths": [.string("./" + weightsFile)], "weights": .array(entries)]],
     ]
-    return (topology.bytes, weights)
-  }
-}
-
-// MARK: Reading
-
-extension LayersModel {
-  /// Reads what ``encoded(name:)`` writes.
-  ///
-  /// - Throws: ``MaquetteError/Code/badFormat`` with what is missing, of another form or inconsistent.
-  public init(topology: [UInt8], weights: [UInt8]) throws(MaquetteError) {
-    func damaged(_ what: String) -> MaquetteError {
-      MaquetteError(.badFormat, "model.json can't be read: \(what)", name: Self.topologyFile)
-    }
-    let json: JSON
-    do throws(MaquetteError) {
-      json = try JSON(parsing: topology, as: "model.json")
-    } catch {
-      throw MaquetteError(.badFormat, error.message, name: Self.topologyFile)
-    }
-    guard json["modelTopology"]?["class_name"]?.string == "Sequential" else {
-      throw damaged("modelTopology must be of class Sequential")
-    }
-    guard let configurations = json["modelTopology"]?["config"]?["layers"]?.array, !configurations.isEmpty
-    else {
-      throw damaged("modelTopology.config.layers must list the layers")
-    }
-    var tensors = try Self.tensors(of: json, weights: weights)
-    var layers: [Dense] = []
-    var normalization: Normalization?
-    for (index, configuration) in configurations.enumerated() {
-      if index == 0, configuration["class_name"]?.string == "BatchNormalization" {
-        normalization = try Normalization(configuration["config"] ?? nil, &tensors)
-        continue
-      }
-      guard configuration["class_name"]?.string == "Dense", let config = configuration["config"],
-        let name = config["name"]?.string, let units = config["units"]?.integer, units > 0
-      else { throw damaged("every layer must be Dense, with a name and a number of units") }
-      guard let kernel = tensors.removeValue(forKey: name + "/kernel"), kernel.shape.count == 2,
-        let bias = tensors.removeValue(forKey: name + "/bias"), bias.shape == [units],
-        kernel.shape[1] == units
-      else {
-        throw damaged(
-          "layer \(name) needs \(name)/kernel of [inputs, \(units)] and \(name)/bias of [\(units)]")
-      }
-      if let previous = layers.last, previous.units != kernel.shape[0] {
-        throw damaged(
-          "layer \(name) takes \(kernel.shape[0]) numbers, the one before gives \(previous.units)")
-      }
-      layers.append(
-        Dense(
-          name: name, inputs: kernel.shape[0], units: units,
-          activation: config["activation"]?.string ?? "linear", kernel: kernel.values, bias: bias.values))
-    }
-    guard let first = layers.first else { throw damaged("there is no dense layer") }
-    if let normalization, normalization.mean.count != first.inputs {
-      throw damaged(
-        "layer \(first.name) takes \(first.inputs) numbers, \(normalization.mean.count) are normalised")
-    }
-    self.normalization = normalization
-    self.layers = layers
-  }
-
-  private static func tensors(
-    of json: JSON, weights: [UInt8]
-  ) throws(MaquetteError) -> [String: (shape: [Int], values: [Float])] {
-    func damaged(_ what: String) -> MaquetteError {
-      MaquetteError(.badFormat, "model.json can't be read: \(what)", name: Self.topologyFile)
-    }
-    guard let groups = json["weightsManifest"]?.array else { throw damaged("weightsManifest is missing") }
-    var tensors: [String: (shape: [Int], values: [Float])] = [:]
-    var offset = 0
-    for entry in groups.flatMap({ $0["weights"]?.array ?? [] }) {
-      guard let name = entry["name"]?.string, let dimensions = entry["shape"]?.array,
-        entry["dtype"]?.string == "float32"
-      else { throw damaged("every weight needs a name, a shape and the dtype float32") }
-      guard let shape = TensorShape(dimensions) else {
-        throw damaged("the shape of \(name) must be whole numbers")
-      }
-      guard shape.bytes <= weights.count - offset else {
-        throw MaquetteError(
-          .badFormat, "model.weights.bin ends at byte \(weights.count), inside \(name)", name: weightsFile)
-      }
-      let values = weights[offset..<(offset + shape.bytes)].floats
-      guard tensors.updateValue((shape.dimensions, values), forKey: name) == nil else {
-        throw damaged("there are two weights \(name)")
-      }
-      offset += shape.bytes
-    }
-    guard offset == weights.count else {
-      throw MaquetteError(
-        .badFormat, "model.weights.bin has \(weights.count) bytes, the manifest describes \(offset)",
-        name: weightsFile)
-    }
-    return tensors
-  }
-}
-
-extension LayersModel.Normalization {
-  fileprivate init(
-    _ config: JSON, _ tensors: inout [String: (shape: [Int], values: [Float])]
-  ) throws(MaquetteError) {
-    let name = config["name"]?.string ?? ""
-    var parts: [[Float]] = []
-    for part in ["gamma", "beta", "moving_mean", "moving_variance"] {
-      guard let tensor = tensors.removeValue(forKey: name + "/" + part), tensor.shape.count == 1,
-        tensor.values.count == parts.first?.count ?? tensor.values.count
-      else {
-        throw MaquetteError(
-          .badFormat,
-          "model.json can't be read: layer \(name) needs gamma, beta, moving_mean and moving_variance",
-          name: LayersModel.topologyFile)
-      }
-      parts.append(tensor.values)
-    }
-    let epsilon = Float(config["epsilon"]?.number ?? 0.001)
-    inverse = zip(parts[0], parts[3]).map { $0 / ($1 + epsilon).squareRoot() }
-    mean = zip(parts[2], zip(parts[1], inverse)).map { $0 - ($1.0 == 0 ? 0 : $1.0 / $1.1) }
+    for (name, value) in members.members { topology[name] = value }
+    return (JSON.object(topology).bytes, weights)
   }
 }

@@ -106,20 +106,22 @@ public final class BatchPrediction: @unchecked Sendable {  // wrapped properties
     }
   }
 
-  /// As ``predict(_:on:inputField:resume:)``, and waits for the end without keeping a thread of Swift's concurrency busy.
-  ///
-  /// Cancelling the task cancels the run.
-  ///
-  /// - Throws: as there, and as ``wait(timeout:)``.
-  public func predict(
-    _ model: any Model, on dataset: Dataset, inputField: String = "x", resume: Bool = false
-  ) async throws {
-    let start: () throws(MaquetteError) -> Void = { () throws(MaquetteError) in
-      try self.predict(model, on: dataset, inputField: inputField, resume: resume)
+  #if !MAQUETTE_SHARED_LIBRARY
+    /// As ``predict(_:on:inputField:resume:)``, and waits for the end without keeping a thread of Swift's concurrency busy.
+    ///
+    /// Cancelling the task cancels the run.
+    ///
+    /// - Throws: as there, and as ``wait(timeout:)``.
+    public func predict(
+      _ model: any Model, on dataset: Dataset, inputField: String = "x", resume: Bool = false
+    ) async throws {
+      let start: () throws(MaquetteError) -> Void = { () throws(MaquetteError) in
+        try self.predict(model, on: dataset, inputField: inputField, resume: resume)
+      }
+      try start()
+      try await finished({ () throws(MaquetteError) in try self.wait() }, cancel: { self.cancel() })
     }
-    try start()
-    try await finished({ () throws(MaquetteError) in try self.wait() }, cancel: { self.cancel() })
-  }
+  #endif
 
   /// Waits until the run is over and the subscribers of `$status` have seen its last event. Without a run this returns
   /// at once.

@@ -102,13 +102,14 @@ struct BatchRun {
     while done < rows {
       try run.checkCancellation()
       let count = min(pace.rows, rows - done)
-      let start = ContinuousClock.now
+      let (early, late) = Pace.deadlines()
       try block.features.withUnsafeBufferPointer { (features) throws(MaquetteError) in
         guard let features = features.baseAddress else { return }
         try fitted.predict(
           features + done * width, count: count, into: values.pointer + done * outputs)
       }
-      pace.took(ContinuousClock.now - start, for: count)
+      // A short rest of a block says little.
+      if count == pace.rows { pace.change(isQuick: !early.hasPassed, isSlow: late.hasPassed) }
       done += count
       guard done == rows || patience.hasPassed else { continue }
       try run.checkCancellation()
@@ -129,16 +130,17 @@ struct BatchRun {
 private struct Pace {
   private(set) var rows = 256
 
-  /// A part of a block should take so long.
-  private static let goal = Duration.milliseconds(5)
   private static let limits = 16...4096
 
-  mutating func took(_ time: Duration, for count: Int) {
-    // A short rest of a block says little.
-    guard count == rows else { return }
-    if time > Self.goal * 2 {
+  /// A part of a block that begins now should end between these. (`ContinuousClock` would link Swift's concurrency.)
+  static func deadlines() -> (early: Deadline, late: Deadline) {
+    (Deadline(milliseconds: 2), Deadline(milliseconds: 10))
+  }
+
+  mutating func change(isQuick: Bool, isSlow: Bool) {
+    if isSlow {
       rows = max(Self.limits.lowerBound, rows / 2)
-    } else if time < Self.goal / 2 {
+    } else if isQuick {
       rows = min(Self.limits.upperBound, rows * 2)
     }
   }

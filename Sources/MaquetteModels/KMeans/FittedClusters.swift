@@ -10,8 +10,8 @@ final class FittedClusters: FittedModel {
   let counts: [Double]
   /// The cluster of each training row; empty where rows came in blocks, or the model was loaded.
   let clusters: [Int32]
-  /// The sum of the squared distances of the training rows to their centers.
-  let inertia: Double
+  /// The sum of the squared distances of the training rows to their centers; nil of centers whose file didn't tell it.
+  let inertia: Double?
   let iterations: Int
 
   private let panels: FloatBuffer
@@ -19,7 +19,7 @@ final class FittedClusters: FittedModel {
   var outputs: Int { centers.rows }
 
   init(
-    centers: Matrix, counts: [Double], clusters: [Int32] = [], inertia: Double = 0, iterations: Int = 0
+    centers: Matrix, counts: [Double], clusters: [Int32] = [], inertia: Double? = nil, iterations: Int = 0
   ) throws(MaquetteError) {
     self.centers = centers
     self.counts = counts
@@ -114,7 +114,7 @@ final class FittedClusters: FittedModel {
     var attributes = ["centers": centers]
     attributes["clusters"] = try? Matrix(
       rows: clusters.count, columns: clusters.isEmpty ? 0 : 1, clusters.map { Float($0) })
-    attributes["inertia"] = try? Matrix(rows: 1, columns: 1, [Float(inertia)])
+    if let inertia { attributes["inertia"] = try? Matrix(rows: 1, columns: 1, [Float(inertia)]) }
     return attributes
   }
 }

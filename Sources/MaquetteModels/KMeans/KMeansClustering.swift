@@ -145,9 +145,9 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
       let found =
         settings.batchSize > 0
         ? try miniBatches(lloyd, from: start, &random, run) : try lloyd.clusters(from: start)
-      if found.inertia < best?.inertia ?? .infinity { best = found }
+      if found.inertia ?? .infinity < best?.inertia ?? .infinity { best = found }
     }
-    guard let best, Float(best.inertia).isFinite else { throw Self.tooFar }
+    guard let best, Float(best.inertia ?? .infinity).isFinite else { throw Self.tooFar }
     publish(best)
     return TrainingStatus(.success)
   }
@@ -279,6 +279,7 @@ public final class KMeansClustering: LearningModel, @unchecked Sendable {
     return (0..<confidences.rows).map { ClusterAnswer(confidences[row: $0]) }
   }
 
-  /// The sum of the squared distances of the training rows to their centers; 0 before a training.
-  public var inertia: Double { published.current?.inertia ?? 0 }
+  /// The sum of the squared distances of the training rows to their centers; 0 before a training, NaN for
+  /// centers from a file that doesn't tell it.
+  public var inertia: Double { published.current.map { $0.inertia ?? .nan } ?? 0 }
 }

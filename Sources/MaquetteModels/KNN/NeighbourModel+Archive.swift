@@ -6,7 +6,7 @@ public import MaquetteSystem
 /// The rows as they were learned, in a safetensors file: `rows` [rows, features], `ids`, and `labels`, the index of each
 /// row's label, or `targets`. Marcelle keeps them as JSON numbers in the document, which takes ten times the space and
 /// the time.
-private let rowsFile = "model.safetensors"
+private let rowsFile = ModelArchive.tensorsFile
 
 extension KNNClassifier {
   public func archive() throws(MaquetteError) -> ModelArchive {

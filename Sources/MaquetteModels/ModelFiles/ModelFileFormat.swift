@@ -47,7 +47,8 @@ public struct PortableModel: Sendable {
 public enum ModelFileFormats {
   /// In the order in which files are shown to them.
   public static let all: [any ModelFileFormat.Type] = [
-    SafeTensorsFormat.self, ONNXFormat.self,
+    SafeTensorsFormat.self, MarcelleFormat.self, TensorFlowJSFormat.self, FluCoMaFormat.self,
+    ONNXFormat.self,
   ]
 
   /// The one to write a kind in.
@@ -92,6 +93,7 @@ public enum ModelFileFormats {
     -> PortableModel
   {
     guard let format = all.first(where: { $0.recognizes(files) }) else {
+      if let damage = files.damage { throw damage }
       throw MaquetteError(
         .badFormat,
         "\(files.description) can't be read: no format of models is known here that it could be; there are "

@@ -26,7 +26,7 @@ public enum SafeTensorsFormat: ModelFileFormat {
     if archive.format == ModelArchive.networkFormat {
       file = SafeTensors(try archive.layersModel())
     } else {
-      file = try SafeTensors(parsing: try archive.file(storedFile), as: storedFile)
+      file = try archive.tensors()
       file.metadata = []
     }
     var metadata = [("format", "maquette"), ("version", version), ("kind", model.kind)] + file.metadata
@@ -79,9 +79,7 @@ public enum SafeTensorsFormat: ModelFileFormat {
     return PortableModel(
       kind: kind,
       archive: ModelArchive(
-        format: kind, metadata: metadata, files: [StoredFile(name: storedFile, bytes: given.bytes)]))
+        format: kind, metadata: metadata,
+        files: [StoredFile(name: ModelArchive.tensorsFile, bytes: given.bytes)]))
   }
-
-  /// What archives call their file.
-  private static let storedFile = "model.safetensors"
 }

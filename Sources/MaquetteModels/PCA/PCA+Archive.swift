@@ -4,7 +4,7 @@ import MaquetteStores
 public import MaquetteSystem
 
 extension PCA {
-  private static let file = "model.safetensors"
+  private static let file = ModelArchive.tensorsFile
   /// The products of more features would take more than 8 MB in the store.
   private static let mostStored = 1024
 

@@ -5,7 +5,7 @@ public import MaquetteSystem
 
 extension UMAP {
   private static let format = "umap"
-  private static let file = "model.safetensors"
+  private static let file = ModelArchive.tensorsFile
 
   /// The rows and their places in a safetensors file: `rows` [rows, features], `embedding` [rows, nComponents], and
   /// `rate`, the learning rate to go on with.

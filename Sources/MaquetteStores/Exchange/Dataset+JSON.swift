@@ -40,7 +40,8 @@ extension Dataset {
     return count
   }
 
-  /// Adds the instances of a file in Marcelle's JSON, in bounded memory.
+  /// Adds the instances of a file in Marcelle's JSON, or the points of a DataSet that FluCoMa dumped, each with its name as
+  /// `identifier`, in bounded memory.
   ///
   /// They get new ids and dates, and this dataset's name. The file is checked to its end first, so that one that can't be
   /// used adds nothing; then a block of instances at a time is stored, each in one transaction.

@@ -73,9 +73,14 @@ private final class ReadFile {
 /// Files that are read and written as a whole.
 package enum Files {
   /// Whether there is a folder at the path.
-  package static func isFolder(_ path: String) -> Bool {
+  package static func isFolder(_ path: String) -> Bool { isThere(path, S_IFDIR) }
+
+  /// Whether there is a regular file at the path.
+  package static func isFile(_ path: String) -> Bool { isThere(path, S_IFREG) }
+
+  private static func isThere(_ path: String, _ kind: mode_t) -> Bool {
     var about = stat()
-    return !path.utf8.contains(0) && stat(path, &about) == 0 && about.st_mode & S_IFMT == S_IFDIR
+    return !path.utf8.contains(0) && stat(path, &about) == 0 && about.st_mode & S_IFMT == kind
   }
 
   /// All bytes of a file.

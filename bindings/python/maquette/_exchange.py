@@ -39,8 +39,9 @@ class Exchange(Owner):
     def upload(self, path: str | os.PathLike[str]) -> int:
         """Adds the instances of a file in Marcelle's JSON, with ids of their own; returns how many.
 
-        The file is checked to its end before the first is stored. Raises `BadFormatError`, `BadJSONError`,
-        `BadShapeError` or `NotFiniteError` naming the instance, `StoreIOError`.
+        Or the points of a DataSet that FluCoMa dumped, each with its name as `identifier`. The file is checked to its
+        end before the first is stored. Raises `BadFormatError`, `BadJSONError`, `BadShapeError` or `NotFiniteError`
+        naming the instance, `StoreIOError`.
         """
         count = c_int64()
         self._call(library.maquette_dataset_upload, utf8(os.fspath(path), "path"), byref(count))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from ctypes import byref, c_void_p
 from typing import Any
 
@@ -185,8 +186,8 @@ class KMeans(Model):
 
     @property
     def inertia(self) -> float:
-        """The sum of the squared distances of the training rows to their centers."""
-        return float(self.attribute("inertia")[0, 0])
+        """The sum of the squared distances of the training rows to their centers; NaN where a file didn't tell."""
+        return float(self.attribute("inertia")[0, 0]) if "inertia" in self.attributes else math.nan
 
     def plot(self, X: Features, ax: Any = None) -> Any:
         """Draws rows in the colours of their clusters, with matplotlib, and the centers as crosses; returns the axes.

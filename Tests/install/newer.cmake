@@ -1,0 +1,1 @@
+find_package(Maquette 0.9 REQUIRED)
