@@ -23,6 +23,9 @@ STRICT := -Xswiftc -warnings-as-errors -Xcc -Wall -Xcc -Wextra -Xcc -Werror \
 # Runs a command beside a PostgreSQL server of its own; fails where there can be none.
 WITH_POSTGRES := tools/with-postgres.sh
 
+# Where ONNX Runtime is for the tests in Swift: inside of the package that those in Python need.
+WITH_ONNX = MAQUETTE_ONNXRUNTIME=$$(ls $(VENV)/lib/python*/site-packages/onnxruntime/capi/libonnxruntime.so.* | head -n 1)
+
 # The shared library: Swift's runtime, OpenBLAS and SQLite inside and hidden. Folders with only static libraries come
 # first in the linker's path. lld, because gold lets Swift symbols through the version script. Functions that nobody calls
 # go, and those with the same instructions are kept once, which half of OpenBLAS's kernels have: 13 MB less.
@@ -92,10 +95,10 @@ $(LIBRARY): FORCE | $(STATIC)
 strict: | packages ## build with warnings as errors, and imports checked against the manifest
 	swift build --build-tests $(STRICT)
 
-test-swift: strict
-	$(WITH_POSTGRES) tools/swift-test.sh --skip-build
+test-swift: strict python-environment
+	$(WITH_ONNX) $(WITH_POSTGRES) tools/swift-test.sh --skip-build
 	swift build --build-tests --configuration release $(STRICT) -Xswiftc -enable-testing
-	$(WITH_POSTGRES) tools/swift-test.sh --skip-build --configuration release
+	$(WITH_ONNX) $(WITH_POSTGRES) tools/swift-test.sh --skip-build --configuration release
 
 test-c: lib
 	Tests/C/run.sh $(LIBRARY)

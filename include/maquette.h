@@ -962,10 +962,11 @@ maquette_status maquette_model_kinds(char **kinds, maquette_error **error);
 
 /** The parameters of a kind, enough to build a form from.
  *  @param kind e.g. "mlp-classifier".
- *  @param[out] schema {"kind", "task", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
+ *  @param[out] schema {"kind", "task", "trainable", "description", "parameters": [{"name", "type", "minimum", "maximum", "maximumCount",
  *              "values", "default", "description"}, …]}, yours to free. `task`: classification,
- *              regression, clustering or projection. `type`: boolean, integer, number, integers,
- *              choice, or classWeights (a choice, or an object of labels and numbers); `minimum` and `maximum` where
+ *              regression, clustering, projection, or inference, which only predicts with what was trained elsewhere:
+ *              `trainable` is false then. `type`: boolean, integer, number, integers, choice, text, texts (an array of
+ *              strings), or classWeights (a choice, or an object of labels and numbers); `minimum` and `maximum` where
  *              there are any; `maximumCount` for a list; `values` for a choice.
  *  @param[out] error may be NULL.
  *  @return OK, E_INVALID_ARGUMENT, E_BAD_UTF8, E_UNKNOWN_KIND. Threads: any. In a callback: yes. Since 0.1. */

@@ -25,10 +25,12 @@ final class ModelObject: Sendable {
   ///
   /// - Throws: ``MaquetteError/Code/unsupported`` for a model that is no classifier; ``MaquetteError/Code/notTrained``.
   func requireClassifier() throws(MaquetteError) -> any FittedClassifier {
-    guard let classifier = model as? any Classifier else {
-      throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
+    if let classifier = model as? any Classifier { return try classifier.ready() }
+    // What was trained elsewhere may have labels or not.
+    if !type(of: model).isTrainable, let fitted = try model.readyModel() as? any FittedClassifier {
+      return fitted
     }
-    return try classifier.ready()
+    throw MaquetteError(.unsupported, "this \(type(of: model).kind) has no labels to learn or to predict")
   }
 }
 

@@ -18,6 +18,9 @@ public protocol Model: AnyObject, Sendable {
   /// The service that saved models of this kind are documents of.
   static var service: String { get }
 
+  /// Whether it learns here; false for a kind that only predicts with what was trained elsewhere.
+  static var isTrainable: Bool { get }
+
   /// A model with the default parameters.
   init()
 
@@ -84,9 +87,14 @@ public enum ModelTask: String, Sendable {
   case clustering
   /// Fewer numbers that say what many say; predicts coordinates.
   case projection
+  /// Nothing: what was trained elsewhere is run, and predicts whatever it does; the confidence of each label where it has
+  /// labels.
+  case inference
 }
 
 extension Model {
+  public static var isTrainable: Bool { true }
+
   /// Waits until the training is over and the subscribers of `$training` have seen its last event. Without a training
   /// this returns at once.
   ///
@@ -194,10 +202,11 @@ extension Model {
     for (parameter, value) in changes { try parameter.set(value) }
   }
 
-  /// Kind, task, description and parameters, for a host to build a form from.
+  /// Kind, task, whether it can be trained, description and parameters, for a host to build a form from.
   public static var schema: JSON {
     [
-      "kind": .string(kind), "task": .string(task.rawValue), "description": .string(summary),
+      "kind": .string(kind), "task": .string(task.rawValue), "trainable": .bool(isTrainable),
+      "description": .string(summary),
       "parameters": .array(Self().parameters.map(\.schema)),
     ]
   }

@@ -5,7 +5,7 @@ public import MaquetteSystem
 public enum ModelKinds {
   public static let all: [any Model.Type] = [
     MLPClassifier.self, MLPRegressor.self, KNNClassifier.self, KNNRegressor.self,
-    KMeansClustering.self, PCA.self, UMAP.self,
+    KMeansClustering.self, PCA.self, UMAP.self, ONNXModel.self,
   ]
 
   /// The kind of that name.

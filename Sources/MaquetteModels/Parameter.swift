@@ -54,7 +54,7 @@ public struct ParameterBounds: Sendable {
 /// A type that parameters can have.
 public protocol ParameterValue: Sendable, Equatable {
   /// As in a model's schema: `boolean`, `integer`, `number`, `integers`, `choice`,
-  /// `classWeights` or `centers`.
+  /// `text`, `texts`, `classWeights` or `centers`.
   static var typeName: String { get }
   /// What may be chosen from; empty for numbers.
   static var choices: [String] { get }
@@ -103,16 +103,39 @@ extension Bool: ParameterValue {
   public var numbers: [Double] { [] }
 }
 
-extension [Int]: ParameterValue {
-  public static var typeName: String { "integers" }
+extension String: ParameterValue {
+  public static var typeName: String { "text" }
+  public init?(json: JSON) {
+    guard let text = json.string else { return nil }
+    self = text
+  }
+  public var json: JSON { .string(self) }
+  public var numbers: [Double] { [] }
+}
+
+/// A type of which parameters can have lists.
+public protocol ParameterElement: ParameterValue {
+  static var listTypeName: String { get }
+}
+
+extension Int: ParameterElement {
+  public static var listTypeName: String { "integers" }
+}
+
+extension String: ParameterElement {
+  public static var listTypeName: String { "texts" }
+}
+
+extension Array: ParameterValue where Element: ParameterElement {
+  public static var typeName: String { Element.listTypeName }
   public init?(json: JSON) {
     guard let elements = json.array else { return nil }
-    let integers = elements.compactMap(\.integer)
-    guard integers.count == elements.count else { return nil }
-    self = integers
+    let values = elements.compactMap { Element(json: $0) }
+    guard values.count == elements.count else { return nil }
+    self = values
   }
-  public var json: JSON { .array(map { JSON($0) }) }
-  public var numbers: [Double] { map(Double.init) }
+  public var json: JSON { .array(map(\.json)) }
+  public var numbers: [Double] { flatMap(\.numbers) }
 }
 
 /// One of a few words, such as a metric.
@@ -166,6 +189,8 @@ extension Parameter {
       case "boolean": "true or false"
       case "integer": "a whole number"
       case "integers": "an array of whole numbers, each"
+      case "text": "a string"
+      case "texts": "an array of strings"
       default: "a number"
       }
     guard let minimum = bounds.minimum, let maximum = bounds.maximum, !bounds.isClamping else { return type }

@@ -1,5 +1,5 @@
 /* What every kind of model keeps to, seen from C. A new kind is here by being in maquette_model_kinds(), and fails until
- * it has an entry in `kinds`. */
+ * it has an entry in `kinds`, or is named among those that can't be trained. */
 #include "layouts.h"
 
 #include <malloc.h>
@@ -77,8 +77,39 @@ TEST(known, "Every kind that there is has an entry here") {
   OK(maquette_model_kinds(&text, &error));
   for (size_t i = 0; i < COUNT(kinds); i++)
     snprintf(names + strlen(names), TEXT - strlen(names), "%s\"%s\"", i ? "," : "", kinds[i].name);
-  CHECK(!strncmp(text, names, strlen(names)) && !strcmp(text + strlen(names), "]"), "%s", text);
+  CHECK(!strncmp(text, names, strlen(names)) && !strcmp(text + strlen(names), ",\"onnx-model\"]"), "%s", text);
   maquette_string_free(text);
+}
+
+TEST(untrainable, "A kind that only predicts with what was trained elsewhere says so, and predicts nothing before it is loaded") {
+  rows content = whole_rows();
+  char *text;
+  OK(maquette_model_schema("onnx-model", &text, &error));
+  CHECK(strstr(text, "\"task\":\"inference\"") && strstr(text, "\"trainable\":false"), "%s", text);
+  maquette_string_free(text);
+  const kind one = {.name = "onnx-model"};
+  maquette_model *model = model_of(one.name, "{\"classLabels\": [\"a\", \"b\"]}"), *clone;
+  maquette_store *store = store_of("memory:");
+  maquette_dataset *dataset = dataset_of(store, "rows", &content);
+  FAILS(MAQUETTE_E_UNSUPPORTED, "can't be trained", start_on(model, &one, &content.matrix, &content));
+  FAILS(MAQUETTE_E_UNSUPPORTED, "can't be trained", maquette_model_train(model, dataset, NULL, &error));
+  FAILS(MAQUETTE_E_UNSUPPORTED, "no labels to learn",
+        maquette_model_train_matrix(model, &content.matrix, content.y, NULL, NULL, &error));
+  OK(maquette_model_wait(model, MAQUETTE_FOREVER, &error));
+  int64_t outputs;
+  FAILS(MAQUETTE_E_NOT_TRAINED, "neither trained nor loaded", maquette_model_output_count(model, &outputs, &error));
+  FAILS(MAQUETTE_E_NOT_TRAINED, "neither trained nor loaded", maquette_model_labels(model, &text, &error));
+  FAILS(MAQUETTE_E_BAD_FORMAT, "can't be read", maquette_model_upload_bytes(model, "\xff", 1, NULL, &error));
+  FAILS(MAQUETTE_E_BAD_PARAMETER, "classLabels can't be",
+        maquette_model_create("onnx-model", "{\"classLabels\": [1]}", &clone, &error));
+  OK(maquette_model_clone(model, &clone, &error));
+  OK(maquette_model_parameters(clone, &text, &error));
+  CHECK(strstr(text, "\"classLabels\":[\"a\",\"b\"]"), "%s", text);
+  maquette_string_free(text);
+  OK(maquette_model_reset(model, &error));
+  maquette_model_destroy(model), maquette_model_destroy(clone);
+  maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+  rows_free(content);
 }
 
 TEST(forms, "Every kind reads every type and every layout as the same numbers, to learn and to predict") {

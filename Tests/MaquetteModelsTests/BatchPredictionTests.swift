@@ -521,7 +521,7 @@ private func ids(_ service: Service) throws -> [String] {
   }
 
   @Test func `goes on in another process with a model that was saved and loaded`() throws {
-    for kind in ModelKinds.all.map({ $0.kind }) {
+    for kind in Kinds.names {
       let here = try BatchStore("sqlite")
       let model = try ModelKinds.make(kind)
       let dataset = try Dataset("test", in: here.store)

@@ -48,12 +48,13 @@ public enum ModelFileFormats {
   /// In the order in which files are shown to them.
   public static let all: [any ModelFileFormat.Type] = [
     SafeTensorsFormat.self, MarcelleFormat.self, TensorFlowJSFormat.self, FluCoMaFormat.self,
+    ONNXFormat.self,
   ]
 
   /// The one to write a kind in.
   ///
   /// - Parameters:
-  ///   - name: of the format; nil: the one that the path's ending tells, else `safetensors`.
+  ///   - name: of the format; nil: the one that the path's ending tells, else the first that fits, mostly `safetensors`.
   ///   - path: of the file, or nothing.
   /// - Throws: ``MaquetteError/Code/invalidArgument`` for a format that there isn't, ``MaquetteError/Code/unsupported`` for
   ///   one that the kind can't be written in; both list those there are.
@@ -75,7 +76,7 @@ public enum ModelFileFormats {
     }
     if let format = fitting.first(where: { path.hasSuffix($0.pathExtension) }) { return format }
     guard let other = all.first(where: { path.hasSuffix($0.pathExtension) }) else {
-      return SafeTensorsFormat.self
+      return fitting.first ?? SafeTensorsFormat.self
     }
     throw MaquetteError(
       .unsupported,

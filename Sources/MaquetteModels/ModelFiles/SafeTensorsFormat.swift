@@ -2,7 +2,7 @@ import MaquetteFormats
 public import MaquetteStores
 public import MaquetteSystem
 
-/// Maquette's own files, for every kind: a safetensors file, whose metadata say `format` ("maquette"), `version` ("1"),
+/// Maquette's own files, for every kind that learns: a safetensors file, whose metadata say `format` ("maquette"), `version` ("1"),
 /// `kind`, and as JSON `parameters`, `labels` of a classifier, and `metadata`, all the rest.
 ///
 /// The tensors are those that are stored; of a network `normalization.mean` and `normalization.inverse`, and `kernel`
@@ -10,7 +10,7 @@ public import MaquetteSystem
 public enum SafeTensorsFormat: ModelFileFormat {
   public static let name = "safetensors"
   public static let pathExtension = ".safetensors"
-  public static var writtenKinds: [String] { ModelKinds.all.map { $0.kind } }
+  public static var writtenKinds: [String] { ModelKinds.all.filter { $0.isTrainable }.map { $0.kind } }
   private static let version = "1"
 
   public static func recognizes(_ files: ModelFiles) -> Bool {

@@ -9,12 +9,15 @@ import Testing
 
 @testable import MaquetteModels
 
-/// What every kind of model is tried on in the tests that hold for all of them.
+/// What every kind of model that learns is tried on in the tests that hold for all of them.
 ///
 /// The names come from ``ModelKinds``: a new kind is in the contract as soon as it is there, and fails it until it has
 /// an entry here.
 enum Kinds {
-  static let names = ModelKinds.all.map { $0.kind }
+  static let names = ModelKinds.all.filter { $0.isTrainable }.map { $0.kind }
+
+  /// The kinds that only predict with what was trained elsewhere, which have a contract of their own.
+  static let untrainable = ModelKinds.all.filter { !$0.isTrainable }.map { $0.kind }
 
   /// The kinds that are for this.
   static func names(for tasks: ModelTask...) -> [String] {

@@ -15,11 +15,14 @@ import Testing
     #expect(Set(Kinds.names).count == Kinds.names.count)
   }
 
-  @Test(arguments: Kinds.names) func `has a schema that says all about its parameters`(kind: String) throws {
+  @Test(arguments: Kinds.names + Kinds.untrainable) func `has a schema that says all about its parameters`(
+    kind: String
+  ) throws {
     let type = try ModelKinds.named(kind)
     let schema = type.schema
     #expect(schema["kind"]?.string == kind)
     #expect(schema["task"]?.string == type.task.rawValue)
+    #expect(schema["trainable"]?.bool == type.isTrainable)
     #expect(schema["description"]?.string?.hasSuffix(".") == true)
     let parameters = try #require(schema["parameters"]?.array)
     #expect(Set(parameters.compactMap { $0["name"]?.string }).count == parameters.count)
@@ -33,6 +36,8 @@ import Testing
         #expect(minimum <= parameter["maximum"]?.number ?? -.infinity, "\(name)")
       case "choice", "centers", "classWeights": #expect(parameter["values"]?.array?.contains(value) == true)
       case "boolean": #expect(value.bool != nil)
+      case "text": #expect(value.string != nil)
+      case "texts": #expect(value.array?.allSatisfy { $0.string != nil } == true)
       case let type: Issue.record("\(name) has the type \(type ?? .null)")
       }
       #expect(throws: Never.self) { try ModelKinds.make(kind, parameters: [name: value]) }

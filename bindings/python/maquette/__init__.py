@@ -61,6 +61,7 @@ from ._kinds import (
     KNNRegressor,
     MLPClassifier,
     MLPRegressor,
+    ONNXModel,
     from_bytes,
     load_model,
 )
@@ -119,6 +120,7 @@ __all__ = [
     "NotFoundError",
     "NotHeldError",
     "NotTrainedError",
+    "ONNXModel",
     "OneLabelError",
     "OutOfMemoryError",
     "Page",

@@ -278,6 +278,31 @@ class PCA(Model):
         return ax
 
 
+class ONNXModel(Model):
+    """Predicts with a model that was trained elsewhere and comes in an ONNX file, by ONNX Runtime.
+
+    >>> model = ONNXModel("network.onnx", class_labels=["cat", "dog"], softmax=True)
+    >>> model.predict(row).label
+
+    Needs the package `onnxruntime`; where it is elsewhere can be told in MAQUETTE_ONNXRUNTIME. The file takes rows of
+    numbers, (rows, features), in any further shape: (rows, 1, 28, 28) are 784 features. `model.predict` gives labels
+    where the file names some or `class_labels` does, else the numbers of `output`, by default the first of floats. It
+    can't be trained. `maquette.schema("onnx-model")` describes its parameters.
+    """
+
+    kind = "onnx-model"
+
+    input: str
+    output: str
+    class_labels: list[str]
+    softmax: bool
+
+    def __init__(self, path: PathLike | None = None, /, **parameters: Any) -> None:
+        super().__init__(self.kind, **parameters)
+        if path is not None:
+            self.upload(path)
+
+
 class UMAP(Model):
     """Lays rows out in a few dimensions so that those which are near each other stay near.
 
@@ -339,6 +364,6 @@ def from_bytes(data: bytes) -> Model:
 
 def _model_of(handle: c_void_p) -> Model:
     kind = fetch_text(library.maquette_model_kind, handle)
-    found = (MLPClassifier, MLPRegressor, KNNClassifier, KNNRegressor, KMeans, PCA, UMAP)
+    found = (MLPClassifier, MLPRegressor, KNNClassifier, KNNRegressor, KMeans, PCA, UMAP, ONNXModel)
     made: type[Model] = next((each for each in found if each.kind == kind), None) or class_of_kind(Model, kind)
     return made._made_of(handle)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 from ctypes import (
     CFUNCTYPE,
@@ -385,6 +386,20 @@ def candidates() -> list[str]:
     return [str(path) for path in found if path.exists()] + [SONAME]
 
 
+def find_onnx_runtime() -> None:
+    """Tells the library where ONNX Runtime is, if the package `onnxruntime` is installed: inside of that.
+
+    The package is not imported, and nothing of it loaded before a model needs it. Where it is said, it stays so.
+    """
+    if "MAQUETTE_ONNXRUNTIME" in os.environ:
+        return
+    package = importlib.util.find_spec("onnxruntime")
+    for folder in (package and package.submodule_search_locations) or ():
+        for path in sorted(Path(folder, "capi").glob("libonnxruntime.so*")):
+            os.environ["MAQUETTE_ONNXRUNTIME"] = str(path)
+            return
+
+
 def load() -> ctypes.CDLL:
     """Loads the library and declares its functions.
 
@@ -419,3 +434,4 @@ def declare(library: ctypes.CDLL, path: str) -> ctypes.CDLL:
 
 
 library = load()
+find_onnx_runtime()

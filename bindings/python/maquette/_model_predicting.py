@@ -9,7 +9,7 @@ import numpy
 
 from ._arrays import Array, Floats, array_of_numbers, copied, matrix_of, rows_of_numbers
 from ._documents import fetch
-from ._errors import BadHandleError, BadShapeError, MaquetteError, NotTrainedError
+from ._errors import BadHandleError, BadShapeError, MaquetteError, NotTrainedError, UnsupportedError
 from ._library import Matrix, library
 from ._model_training import ModelTraining
 from ._prediction import (
@@ -52,13 +52,19 @@ class ModelPredicting(ModelTraining):
         >>> clustering.predict(row)      # ClusterPrediction(cluster=2, confidences=[0.01, 0.02, 0.97])
         >>> clustering.predict(rows)     # array([2, 0, …])
         >>> projection.predict(rows)     # float32, (rows, components)
+        >>> onnx_model.predict(rows)     # as a classifier where it has labels, else float32, (rows, outputs)
 
         `X` is a row, (features,), or rows, (rows, features), of any numbers. Raises `NotTrainedError`, `BadShapeError`
         for rows of another width, `NotFiniteError`.
         """
+        if self.task == "inference" and (found := self.labels):
+            # A parameter says which, so that they may change at any time.
+            return self._named(self.predict_proba(X), found)
         if self.task != "classification":
             return self._numbers(self.predict_proba(X))
-        confidences, labels = self._labels.consistent(self, X)
+        return self._named(*self._labels.consistent(self, X))
+
+    def _named(self, confidences: Array, labels: list[str]) -> Any:
         if confidences.ndim == 1:
             values: list[float] = confidences.tolist()
             greatest = max(values)
@@ -128,8 +134,16 @@ class ModelPredicting(ModelTraining):
 
     @property
     def labels(self) -> list[str]:
-        """All labels, in the order of the confidences: as the training first saw them."""
-        labels: list[str] = fetch(self, library.maquette_model_labels)
+        """All labels, in the order of the confidences: as the training first saw them.
+
+        Of an `ONNXModel` those of its outputs; none where they are plain numbers.
+        """
+        try:
+            labels: list[str] = fetch(self, library.maquette_model_labels)
+        except UnsupportedError:
+            if self.task != "inference":
+                raise
+            return []
         return labels
 
     def _output_count(self) -> int:

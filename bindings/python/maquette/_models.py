@@ -82,7 +82,7 @@ class Model(ModelPredicting, ModelStoring, ModelFiles):
 
     #: Of a subclass, which has an attribute for each parameter of the kind.
     kind: ClassVar[str] = ""
-    #: What the kind is for: "classification", "regression", "clustering" or "projection".
+    #: What the kind is for: "classification", "regression", "clustering", "projection" or "inference".
     task: ClassVar[str] = ""
     #: The names of the parameters in Python, with Maquette's.
     _names: ClassVar[dict[str, str]] = {}
@@ -269,7 +269,13 @@ def _unpickled(base: type[Model], kind: str, parameters: dict[str, Any] | None, 
 
 
 #: What a prediction has a number for.
-OUTPUTS = {"classification": "label", "regression": "target", "clustering": "cluster", "projection": "component"}
+OUTPUTS = {
+    "classification": "label",
+    "regression": "target",
+    "clustering": "cluster",
+    "projection": "component",
+    "inference": "output",
+}
 
 
 def _counted(count: int, what: str) -> str:

@@ -28,7 +28,9 @@ PATIENCE = 30.0
 ENDLESS = 1_000_000
 
 
-KINDS = maquette.kinds()
+#: The kinds that learn; those that only predict with what was trained elsewhere are tried in test_onnx.py.
+KINDS = [kind for kind in maquette.kinds() if maquette.schema(kind)["trainable"]]
+UNTRAINABLE = [kind for kind in maquette.kinds() if kind not in KINDS]
 
 
 def kinds_for(*tasks: str) -> list[str]:
@@ -123,7 +125,7 @@ def command(code: str, *arguments: Any) -> list[str]:
         # Where the tests run in the background of a shell, Ctrl-C would be ignored.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, {tests!r})
-        from conftest import Digits, ENDLESS
+        from conftest import Digits, ENDLESS, KINDS
         import numpy, maquette
         """
     text = textwrap.dedent(prelude).format(tests=str(PACKAGE / "tests")) + textwrap.dedent(code)

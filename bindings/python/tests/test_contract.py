@@ -1,4 +1,4 @@
-"""What every kind of model keeps to, in whatever form its numbers come. A new kind is here by being in `kinds()`."""
+"""What every kind that learns keeps to, in whatever form its numbers come. A new kind is here by being in `kinds()`."""
 
 from __future__ import annotations
 

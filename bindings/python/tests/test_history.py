@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy
 import pytest
-from conftest import ENDLESS, PATIENCE, answers, in_threads, run, start
+from conftest import ENDLESS, KINDS, PATIENCE, answers, in_threads, run, start
 
 import maquette
 
@@ -75,7 +75,7 @@ def test_a_history_does_not_keep_a_model_alive(history, blobs) -> None:
     assert [run.name for run in history.runs("anonymous")] == ["anonymous-1"]
 
 
-@pytest.mark.parametrize("kind", maquette.kinds())
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_recorded_and_restored(kind: str, history, blobs) -> None:
     X, y = blobs
     with maquette.Model(kind) as model, maquette.Model(kind) as other:

@@ -18,6 +18,7 @@ def test_every_kind_has_a_class() -> None:
         maquette.KMeans,
         maquette.PCA,
         maquette.UMAP,
+        maquette.ONNXModel,
     ]
     assert [kind.kind for kind in classes] == maquette.kinds()
     for kind in classes:

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import numpy
 import pytest
-from conftest import ENDLESS
+from conftest import ENDLESS, KINDS
 
 import maquette
-
-KINDS = maquette.kinds()
 
 
 @pytest.fixture(params=KINDS)

@@ -15,7 +15,8 @@ def test_kinds_and_their_schemas() -> None:
         schema = maquette.schema(kind)
         assert schema["kind"] == kind
         assert schema["description"]
-        assert schema["task"] in ("classification", "regression", "clustering", "projection")
+        assert schema["task"] in ("classification", "regression", "clustering", "projection", "inference")
+        assert isinstance(schema["trainable"], bool)
         for parameter in schema["parameters"]:
             assert {"name", "type", "default", "description"} <= parameter.keys()
             assert parameter["type"] in (
@@ -24,6 +25,8 @@ def test_kinds_and_their_schemas() -> None:
                 "number",
                 "integers",
                 "choice",
+                "text",
+                "texts",
                 "classWeights",
                 "centers",
             )

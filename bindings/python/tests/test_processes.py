@@ -8,7 +8,7 @@ import sys
 
 import numpy
 import pytest
-from conftest import PATIENCE, Digits, answers, environment, run, start
+from conftest import KINDS, PATIENCE, Digits, answers, environment, run, start
 
 import maquette
 
@@ -275,7 +275,7 @@ if __name__ == "__main__":
 def test_another_process_loads_a_model_and_predicts_the_same_bits(tmp_path, digits: Digits) -> None:
     path = tmp_path / "digits.db"
     with maquette.Store(path) as store:
-        for kind in maquette.kinds():
+        for kind in KINDS:
             with maquette.Model(kind) as model:
                 model.fit(digits.X, answers(kind, digits.y)).save(store, kind)
                 numpy.save(tmp_path / f"{kind}.npy", model.predict_proba(digits.X_test))
@@ -284,7 +284,7 @@ def test_another_process_loads_a_model_and_predicts_the_same_bits(tmp_path, digi
             """
             digits = Digits()
             with maquette.Store(f"sqlite:{sys.argv[1]}/digits.db") as store:
-                for kind in maquette.kinds():
+                for kind in KINDS:
                     model = maquette.Model(kind)
                     model.load(store, kind)
                     expected = numpy.load(f"{sys.argv[1]}/{kind}.npy")
