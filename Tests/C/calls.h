@@ -120,6 +120,7 @@ static inline void pool_fill(pool *self) {
     OK(maquette_model_save(model, store, "left", NULL, NULL, NULL, &error));
     self->handles[KIND_model][i] = model;
   }
+  OK(maquette_model_download(self->handles[KIND_model][0], MODEL_FILE, NULL, NULL, &error));
   rows_free(content);
   caller *own = caller_new(self, 3);
   for (int round = 0; round < 40; round++)

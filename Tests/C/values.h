@@ -103,6 +103,8 @@ static inline void log_line(void *user_data, int32_t level, const char *message)
 }
 
 #define ID "0123456789abcdef01234567"
+/* A model's file, in the folder that the test runs in. */
+#define MODEL_FILE "model.safetensors"
 #define GOOD(name, ...) {name, {__VA_ARGS__}}
 
 /* By the name of the parameter; others may be anything in here. */
@@ -383,7 +385,12 @@ static inline void fill(caller *self, const function *called, size_t i, bool goo
     if (good && !maquette_model_download_bytes(good_handle(self, KIND_model), NULL, &self->file, &self->file_size, NULL))
       into->pointer = self->file;
     break;
-  case A_TEXTS: into->pointer = good ? (choose(choices, 4) ? self->labels : NULL) : which ? self->broken : NULL; break;
+  case A_TEXTS: {
+    static const char *const paths[] = {MODEL_FILE, MODEL_FILE, MODEL_FILE, MODEL_FILE};
+    const void *texts = strcmp(one->name, "paths") ? (const void *)self->labels : (const void *)paths;
+    into->pointer = (void *)(good ? (choose(choices, 4) ? texts : NULL) : which ? self->broken : NULL);
+    break;
+  }
   case A_NUMBER:
     if (!strcmp(one->name, "timeout_ms")) { /* an event that never comes is waited for for ever */
       bool ends = self->pool->waits && strcmp(called->name, "maquette_subscription_next");

@@ -141,6 +141,13 @@ TEST(saving, "Models are saved, loaded, listed, kept in step and removed.") {
   Model loaded("mlp-classifier"), synced("mlp-classifier");
   CHECK(contains(loaded.load(store, "corners"), id.c_str()));
   CHECK(loaded.predict_labels({corners.features, 2}) == corners.labels);
+  const std::string file = model.download_bytes();
+  CHECK(contains(loaded.upload_bytes(file), "mlp-classifier"));
+  CHECK(Model::open_bytes(file).predict_labels({corners.features, 2}) == corners.labels);
+  THROWS(Model::open_bytes(std::string_view(file).substr(0, 20)), MAQUETTE_E_BAD_FORMAT);
+  THROWS(Model::open_files({"/nowhere/model.safetensors"}), MAQUETTE_E_IO);
+  THROWS(loaded.upload({"/nowhere/model.safetensors"}), MAQUETTE_E_IO);
+  THROWS(model.download("/nowhere/model.safetensors"), MAQUETTE_E_IO);
   synced.sync(store, "corners", R"({"history": 2})");
   CHECK(synced.label_count() == 3 && contains(synced.sync_status().value(), "loaded"));
   synced.sync_flush();

@@ -4,7 +4,6 @@ extension ONNX.Model {
     var file = ProtobufWriter()
     file.append(1, integer: version)
     file.append(2, text: producer)
-    file.append(7) { graph.write(to: &$0) }
     for set in operatorSets {
       file.append(8) {
         $0.append(1, text: set.domain)
@@ -17,6 +16,8 @@ extension ONNX.Model {
         $0.append(2, text: entry.value)
       }
     }
+    // Last, though fields may come in any order: a file that was cut off, which nothing else would tell, has no whole graph.
+    file.append(7) { graph.write(to: &$0) }
     return file.bytes
   }
 }

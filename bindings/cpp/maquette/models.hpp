@@ -99,6 +99,16 @@ class Model : public detail::Handle<maquette_model, maquette_model_destroy> {
   /** The parameters of a kind, a JSON object. */
   static std::string schema(const Text &kind) { return detail::text(maquette_model_schema, kind.get()); }
 
+  /** A model of the kind that is in files; the first may name the others. */
+  static Model open_files(const std::vector<std::string> &paths) {
+    return Model(detail::result<maquette_model *>(maquette_model_open_files, pointers(paths).data(),
+                                                  static_cast<int64_t>(paths.size())));
+  }
+  /** A model of the kind that is in a file in memory. */
+  static Model open_bytes(std::string_view file) {
+    return Model(detail::result<maquette_model *>(maquette_model_open_bytes, file.data(), file.size()));
+  }
+
   explicit Model(const Text &kind, const Text &parameters = {})
       : Handle(detail::result<maquette_model *>(maquette_model_create, kind.get(), parameters.get())) {}
   Model clone() const { return Model(detail::result<maquette_model *>(maquette_model_clone, get())); }
@@ -226,6 +236,26 @@ class Model : public detail::Handle<maquette_model, maquette_model_destroy> {
     return detail::text(maquette_model_load, get(), store.get(), id_or_name.get());
   }
 
+  /** Writes it into files; gives their paths. `options` are a JSON object, see maquette_model_download(). */
+  std::vector<std::string> download(const Text &path, const Text &options = {}) const {
+    return detail::strings(detail::text(maquette_model_download, get(), path.get(), options.get()));
+  }
+  /** Its file, in memory. */
+  std::string download_bytes(const Text &options = {}) const {
+    void *bytes = nullptr;
+    std::size_t size = 0;
+    detail::call(maquette_model_download_bytes, get(), options.get(), &bytes, &size);
+    const std::unique_ptr<void, void (*)(void *)> owned(bytes, maquette_bytes_free);
+    return std::string(static_cast<const char *>(bytes), size);
+  }
+  /** Loads a model of the same kind from files; gives what is told of it. */
+  std::string upload(const std::vector<std::string> &paths) {
+    return detail::text(maquette_model_upload, get(), pointers(paths).data(), static_cast<int64_t>(paths.size()));
+  }
+  std::string upload_bytes(std::string_view file) {
+    return detail::text(maquette_model_upload_bytes, get(), file.data(), file.size());
+  }
+
   /** Keeps this model in step with all others of the name, whatever process they are in. */
   void sync(Store &store, const Text &name, const Text &options = {}) {
     detail::call(maquette_model_sync, get(), store.get(), name.get(), options.get());
@@ -240,6 +270,13 @@ class Model : public detail::Handle<maquette_model, maquette_model_destroy> {
 
  private:
   using Handle::Handle;
+
+  static std::vector<const char *> pointers(const std::vector<std::string> &texts) {
+    std::vector<const char *> found;
+    found.reserve(texts.size());
+    for (const std::string &text : texts) found.push_back(text.c_str());
+    return found;
+  }
 
   void start(const Dataset &dataset, const maquette_dataset *validation) {
     detail::call(maquette_model_train, get(), static_cast<const maquette_dataset *>(dataset.get()), validation);
