@@ -284,10 +284,11 @@ class ONNXModel(Model):
     >>> model = ONNXModel("network.onnx", class_labels=["cat", "dog"], softmax=True)
     >>> model.predict(row).label
 
-    Needs the package `onnxruntime`; where it is elsewhere can be told in MAQUETTE_ONNXRUNTIME. The file takes rows of
-    numbers, (rows, features), in any further shape: (rows, 1, 28, 28) are 784 features. `model.predict` gives labels
-    where the file names some or `class_labels` does, else the numbers of `output`, by default the first of floats. It
-    can't be trained. `maquette.schema("onnx-model")` describes its parameters.
+    Needs the package `onnxruntime`; where it is elsewhere can be told in MAQUETTE_ONNXRUNTIME. The file at `path` is
+    loaded at once; without it, `upload` or `load` bring one. It takes rows of numbers, (rows, features), in any further
+    shape: (rows, 1, 28, 28) are 784 features. `model.predict` gives labels where the file names some or `class_labels`
+    does, else the numbers of `output`, by default the first of floats. It can't be trained.
+    `maquette.schema("onnx-model")` describes its parameters.
     """
 
     kind = "onnx-model"

@@ -208,8 +208,8 @@ def predicted(model: maquette.Model, queries) -> numpy.ndarray:
 def test_flucomas_points_go_into_a_dataset() -> None:
     with maquette.Store() as store, store.dataset("points") as points:
         assert points.upload(FIXTURES / "others" / "flucoma-dataset.json") == 5
-        assert points.find().data[0]["identifier"] == "point-0"
-        assert points.X.shape == (5, 4)
+        assert points.find()[0]["identifier"] == "point-0"
+        assert points.shape == (5, 4)
 
 
 # Between processes
