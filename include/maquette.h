@@ -41,9 +41,10 @@
  *
  * **Threads.** Every function may be called from any thread at any time, also for one and the same handle; what is
  * `const` never waits for a training. Exceptions are stated. In a callback of Maquette's every function may be called,
- * too; the only limit is stated at maquette_model_wait(). In a process that was
- * forked after the library was loaded every function gives MAQUETTE_E_FORKED, without an error object, and `destroy`
- * does nothing; a process that it executes is free again.
+ * too; the only limit is stated at maquette_model_wait(). A thread that is cancelled (pthread_cancel) goes away once it
+ * has come back from Maquette: what waits for something waits on. In a process that was forked after the library was
+ * loaded every function gives MAQUETTE_E_FORKED, without an error object, and `destroy` does nothing; a process that it
+ * executes is free again.
  *
  * @copyright MIT licence, see LICENSE.
  */
