@@ -85,6 +85,8 @@ private final class NosyBackend: Backend {
     return result
   }
 
-  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? { try memory.file(folder, name) }
+  func file(_ folder: String, _ name: String) throws(MaquetteError) -> [UInt8]? {
+    try memory.file(folder, name)
+  }
   func watch(_ service: String, _ receiver: ChangeReceiver) { self.receiver.withLock { $0 = receiver } }
 }
