@@ -1395,6 +1395,7 @@ maquette_status maquette_store_remove_models(maquette_store *store, const char *
  *   "marcelle", what Marcelle's pages take. A network is two files, NAME.json and NAME.weights.bin; a knn-classifier (of the
  *     metric "cosine"), kmeans-clustering and pca (that doesn't whiten) are one.
  *   "tfjs", of a network what TensorFlow.js' tf.loadLayersModel() takes: NAME.json and NAME.weights.bin.
+ * Of two files the first has the checksum of the second: what was interrupted between them, or mixed up, is not read.
  * Read are also: layers-models of dense layers as others write them (sharded, quantized, Keras', Teachable Machine's with
  * the labels of its metadata.json), and FluCoMa's dumps of an MLPClassifier, MLPRegressor, KMeans or PCA. Where only the first
  * of several files is given, the others are looked for beside it.
