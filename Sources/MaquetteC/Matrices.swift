@@ -233,7 +233,8 @@ func labelColumn(
       continue
     }
     // Strings of their own begin at multiples of 16, usually.
-    let slot = Int(truncatingIfNeeded: (UInt(bitPattern: label) >> 4 ^ UInt(bitPattern: label) << 4) & UInt(slots - 1))
+    let slot = Int(
+      truncatingIfNeeded: (UInt(bitPattern: label) >> 4 ^ UInt(bitPattern: label) << 4) & UInt(slots - 1))
     if known[slot].label == label {
       codes[row] = known[slot].code
       continue

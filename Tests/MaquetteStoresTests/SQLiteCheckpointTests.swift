@@ -66,7 +66,8 @@ import Testing
       rename(path, path + ".away")
       rename(other, path)
       let labels = LabelColumn([String](repeating: "a", count: 6000))
-      #expect(failure { try dataset.append(counting(6000, columns: 700), labels: labels) }?.code == .inputOutput)
+      #expect(
+        failure { try dataset.append(counting(6000, columns: 700), labels: labels) }?.code == .inputOutput)
     }
     #expect(readFile(path) == before)
   }

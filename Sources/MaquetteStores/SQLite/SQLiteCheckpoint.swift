@@ -97,7 +97,8 @@ final class SQLiteCheckpoint {
     // Another process is at it.
     guard code & 0xFF != SQLITE_BUSY, let connection = content.presentConnection else { return }
     Log.warning(
-      "could not tidy up '\(connection.path)': \(String(cString: sqlite3_errstr(code))) (SQLite code \(code))")
+      "could not tidy up '\(connection.path)': \(String(cString: sqlite3_errstr(code))) (SQLite code \(code))"
+    )
   }
 
   /// A connection that does nothing but copy; used on one thread.
