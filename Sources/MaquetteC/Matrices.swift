@@ -80,7 +80,7 @@ struct MatrixView {
   func read(into floats: UnsafeMutablePointer<Float>) {
     guard let data else { return }
     if let dense {
-      floats.update(from: dense, count: rows * columns)
+      Floats.copy(dense, to: floats, count: rows * columns)
       return
     }
     switch type {
@@ -108,7 +108,7 @@ struct MatrixView {
   func write(from floats: UnsafePointer<Float>) {
     guard let data else { return }
     if let dense {
-      dense.update(from: floats, count: rows * columns)
+      Floats.copy(floats, to: dense, count: rows * columns)
       return
     }
     for row in 0..<rows {
@@ -223,7 +223,8 @@ func labelColumn(
   var codeOfName: [String: Int32] = [:]
   // Hosts pass the same few pointers again and again: then hardly a string is read twice. Of those that share a slot the
   // last is known.
-  var known = [(label: UnsafePointer<CChar>?, code: Int32)](repeating: (nil, -1), count: 256)
+  let slots = count < 256 ? 1 : 256
+  var known = [(label: UnsafePointer<CChar>?, code: Int32)](repeating: (nil, -1), count: slots)
   for row in 0..<count {
     guard let label = labels[row] else {
       guard allowsNone else {
@@ -232,7 +233,8 @@ func labelColumn(
       continue
     }
     // Strings of their own begin at multiples of 16, usually.
-    let slot = Int(truncatingIfNeeded: (UInt(bitPattern: label) >> 4 ^ UInt(bitPattern: label) << 4) & 255)
+    let slot = Int(
+      truncatingIfNeeded: (UInt(bitPattern: label) >> 4 ^ UInt(bitPattern: label) << 4) & UInt(slots - 1))
     if known[slot].label == label {
       codes[row] = known[slot].code
       continue

@@ -50,4 +50,18 @@ import Testing
     #expect(
       Floats.allFinite([.greatestFiniteMagnitude, .leastNonzeroMagnitude, -0.0], count: 3, using: variant))
   }
+
+  @Test("Copies are whole, of few numbers and of many", arguments: [0, 1, 1000, 1 << 21, (1 << 21) + 12_345])
+  func copy(count: Int) {
+    let source = (0..<count + 1).map { Float($0 % 8191) }
+    var target = [Float](repeating: -1, count: count + 1)
+    target.withUnsafeMutableBufferPointer { target in
+      source.withUnsafeBufferPointer { source in
+        guard let from = source.baseAddress, let to = target.baseAddress else { return }
+        Floats.copy(from, to: to, count: count)
+      }
+    }
+    #expect(target.dropLast() == source.dropLast())
+    #expect(target.last == -1)
+  }
 }

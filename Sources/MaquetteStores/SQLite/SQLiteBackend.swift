@@ -39,8 +39,8 @@ final class SQLiteBackend: Backend {
   ) throws(MaquetteError) -> Value {
     try access.run { () throws(MaquetteError) in
       defer {
-        if content.startsCheckpoint() {
-          upkeep.post { [access, content] in _ = try? access.run { content.checkpoint() } }
+        if content.checkpoint.starts() {
+          upkeep.post { [access, content] in SQLiteCheckpoint.run(content, access) }
         }
       }
       return try body()

@@ -6,6 +6,7 @@ final class SQLiteConnection {
   let handle: OpaquePointer
   let path: String
   let collector = TableCollector()
+  let newRows = SQLiteRows()
   /// By their text to the byte: names of tables are in it.
   private var statements: [ExactText: SQLiteStatement] = [:]
   /// Statements made of queries, of which there may be any number.
@@ -26,6 +27,7 @@ final class SQLiteConnection {
     self.path = path
     try check(collector.register(handle), "open")
     try check(SQLiteFunctions.register(handle), "open")
+    try check(newRows.register(handle), "open")
   }
 
   deinit {

@@ -21,6 +21,7 @@ final class SQLiteContent: @unchecked Sendable {  // touched by one caller after
   private var connection: SQLiteConnection?
   private var tables: [ExactText: SQLiteTable] = [:]
   let changes = SQLiteChanges()
+  let checkpoint = SQLiteCheckpoint()
 
   /// Whether a commit is on the disk when it returns.
   private var isSynchronousFull = true
@@ -42,11 +43,12 @@ final class SQLiteContent: @unchecked Sendable {  // touched by one caller after
     _ = try connection.integer("SELECT 1 FROM maquette_services LIMIT 1")
     log = FileIdentity(path + "-wal")
     abandonedPath = nil
+    checkpoint.forget()
     sqlite3_wal_hook(
       connection.handle,
       { content, _, _, pages in
         guard let content else { return SQLITE_OK }
-        Unmanaged<SQLiteContent>.fromOpaque(content).takeUnretainedValue().logPages = pages
+        Unmanaged<SQLiteContent>.fromOpaque(content).takeUnretainedValue().checkpoint.note(pages: pages)
         return SQLITE_OK
       }, Unmanaged.passUnretained(self).toOpaque())
   }
@@ -90,11 +92,21 @@ final class SQLiteContent: @unchecked Sendable {  // touched by one caller after
     Log.warning(
       "another SQLite in this process has removed the log of '\(connection.path)': don't open a store's file beside it"
     )
+    checkpoint.waitForPass()
     // What nobody has copied into the file yet; whoever removes a log in order has copied all of it.
     sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
     connection.abandonLog()
     abandonedPath = connection.path
     return connection.path
+  }
+
+  /// Nil where there is none at the moment.
+  var presentConnection: SQLiteConnection? { connection }
+
+  /// Whether the log that the connection writes to is the file's.
+  var hasItsLog: Bool {
+    guard let connection, let log else { return false }
+    return FileIdentity(connection.path + "-wal") == log
   }
 
   func connected() throws(MaquetteError) -> SQLiteConnection {
@@ -215,35 +227,5 @@ final class SQLiteContent: @unchecked Sendable {  // touched by one caller after
     try connected().rows(
       "SELECT bytes FROM maquette_files WHERE folder = ? AND name = ?", .text(folder), .text(name)
     ) { (row) throws(MaquetteError) in Array(row.bytes(0)) }.first
-  }
-
-  // MARK: Upkeep
-
-  /// Pages in the log before they are copied into the file: 16 MB. Each time waits for the disk twice.
-  private static let checkpointPages: Int32 = 1000
-  /// Pages in the log after the last commit.
-  private var logPages: Int32 = 0
-  private var isCheckpointing = false
-
-  /// Whether it is time for a ``checkpoint()``; yes once until it is done.
-  func startsCheckpoint() -> Bool {
-    guard logPages >= Self.checkpointPages, !isCheckpointing else { return false }
-    isCheckpointing = true
-    return true
-  }
-
-  /// Copies the log into the file. What is in the log is safe already, so a failure only means that the log grows until
-  /// the next time.
-  func checkpoint() {
-    isCheckpointing = false
-    guard let connection else { return }
-    var pages: Int32 = 0
-    var copied: Int32 = 0
-    let code = sqlite3_wal_checkpoint_v2(connection.handle, nil, SQLITE_CHECKPOINT_PASSIVE, &pages, &copied)
-    if code != SQLITE_OK {
-      Log.warning(SQLiteError.current(connection.handle, code, "tidy up", connection.path).message)
-    } else if copied == pages {
-      logPages = 0
-    }
   }
 }

@@ -103,7 +103,10 @@ enum SQLiteFile {
   }
 
   private static func create(_ connection: SQLiteConnection) throws(MaquetteError) {
-    // Rows of features are a few hundred bytes to some kilobytes: larger pages hold more of them whole.
+    // Rows of features are a few hundred bytes to some kilobytes: larger pages hold more of them whole. A row that is
+    // longer than half a page has a page for itself: 6,250 of 1,024 floats are a file of 34 MB, 51 with pages of 8 kB;
+    // 12,500 of 512 are 30 MB, 52 with pages of 4 kB. Rows that come one at a time would be written faster with small
+    // pages, since their pages go whole into the log (118 µs, 72, 42 for 64 floats in C).
     try connection.execute("PRAGMA page_size = 16384")
     // In the old journal mode, so that the header that says whose file it is never is in the log alone.
     try connection.execute("BEGIN IMMEDIATE")

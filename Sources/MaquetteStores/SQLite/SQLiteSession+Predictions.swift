@@ -48,9 +48,12 @@ extension SQLiteSession {
 
   func insert(_ predictions: BulkPredictions) throws(MaquetteError) {
     let statement = try connection.statement(
-      "INSERT INTO \(table.name)(id, y, createdAt, updatedAt, x, fields) VALUES(?1, ?2, ?3, ?3, ?4, ?5)")
+      """
+      INSERT OR FAIL INTO \(table.name)(id, y, createdAt, updatedAt, x, fields)
+      SELECT id, y, ?1, ?1, x, fields FROM maquette_rows
+      """)
     defer { statement.reset() }
-    try statement.bind(3, .integer(predictions.date))
+    try statement.bind(1, .integer(predictions.date))
     let inTail = try willInsert(predictions.count)
     try predictions.values.withUnsafeBufferPointer { (values) throws(MaquetteError) in
       guard let values = values.baseAddress else { return }
@@ -62,56 +65,39 @@ extension SQLiteSession {
   private func insert(
     _ predictions: BulkPredictions, _ values: UnsafePointer<Float>, _ statement: SQLiteStatement
   ) throws(MaquetteError) {
-    let handle = statement.handle
     let width = predictions.values.columns
-    let truth = predictions.truth
-    // All texts in one piece of memory, which SQLite reads where it lies.
-    var texts: [CChar] = []
-    var starts: [Int] = [0]
-    for name in truth.labels.names {
-      texts.append(contentsOf: name.utf8.map { CChar(bitPattern: $0) })
-      starts.append(texts.count)
-    }
-    texts.append(0)
-    let id = UnsafeMutablePointer<CChar>.allocate(capacity: DocumentID.digits)
-    defer { id.deallocate() }
+    let codes = predictions.truth.labels.codes
+    let texts = LabelTexts(predictions.truth.labels.names)
+    let id = UnsafeMutablePointer<UInt8>.allocate(capacity: DocumentID.digits)
     let instance = UnsafeMutableRawBufferPointer.allocate(byteCount: PredictedInstance.bytes, alignment: 1)
-    defer { instance.deallocate() }
-    try texts.withUnsafeBufferPointer { (texts) throws(MaquetteError) in
-      guard let texts = texts.baseAddress, let place = instance.baseAddress else { return }
-      for row in 0..<predictions.count {
-        id.withMemoryRebound(to: UInt8.self, capacity: DocumentID.digits) {
-          predictions.ids[row].write(to: $0)
-        }
-        predictions.instance(row).write(to: place)
-        // A nil destructor is SQLITE_STATIC: the memory stays as it is until the step is done.
-        sqlite3_bind_text(handle, 1, id, Int32(DocumentID.digits), nil)
-        sqlite3_bind_blob64(handle, 4, values + row &* width, UInt64(width &* 4), nil)
-        sqlite3_bind_blob64(handle, 5, place, UInt64(PredictedInstance.bytes), nil)
-        let code = Int(truth.labels.codes[row])
-        if code >= 0 {
-          let start = starts[code]
-          sqlite3_bind_text64(
-            handle, 2, texts + start, UInt64(starts[code + 1] - start), nil, UInt8(SQLITE_UTF8))
-        } else if code == -1 {
-          sqlite3_bind_null(handle, 2)
-        } else {
-          try bind(predictions, row, instance, statement)
-        }
-        _ = try statement.step()
-        sqlite3_reset(handle)
-      }
+    defer {
+      id.deallocate()
+      instance.deallocate()
     }
-  }
-
-  /// Binds the `y` of an instance that is no text.
-  private func bind(
-    _ predictions: BulkPredictions, _ row: Int, _ instance: UnsafeMutableRawBufferPointer,
-    _ statement: SQLiteStatement
-  ) throws(MaquetteError) {
-    let (label, other) = predictions.truth.parts(row)
-    try statement.bind(2, value(label))
-    if let other { try statement.bind(5, .bytes(Array(instance) + other.bytes)) }
+    guard let place = instance.baseAddress else { return }
+    try connection.newRows.lend(
+      predictions.count,
+      { row, column, context in
+        switch column {
+        case .id:
+          predictions.ids[row].write(to: id)
+          SQLiteRows.give(id: id, to: context)
+        case .y where codes[row] >= -1: texts.give(codes[row], to: context)
+        case .y: SQLiteRows.give(value(predictions.truth.parts(row).label), to: context)
+        case .x: sqlite3_result_blob64(context, values + row &* width, UInt64(width &* 4), nil)
+        case .fields:
+          predictions.instance(row).write(to: place)
+          // The y of an instance that y can't hold.
+          if codes[row] < -1, let other = predictions.truth.parts(row).other {
+            SQLiteRows.give(.bytes(Array(instance) + other.bytes), to: context)
+          } else {
+            sqlite3_result_blob64(context, place, UInt64(PredictedInstance.bytes), nil)
+          }
+        }
+      }
+    ) { () throws(MaquetteError) in
+      _ = try statement.step()
+    }
   }
 
   // MARK: Reading
