@@ -41,9 +41,10 @@
  *
  * **Threads.** Every function may be called from any thread at any time, also for one and the same handle; what is
  * `const` never waits for a training. Exceptions are stated. In a callback of Maquette's every function may be called,
- * too; the only limit is stated at maquette_model_wait(). In a process that was
- * forked after the library was loaded every function gives MAQUETTE_E_FORKED, without an error object, and `destroy`
- * does nothing; a process that it executes is free again.
+ * too; the only limit is stated at maquette_model_wait(). A thread that is cancelled (pthread_cancel) goes away once it
+ * has come back from Maquette: what waits for something waits on. In a process that was forked after the library was
+ * loaded every function gives MAQUETTE_E_FORKED, without an error object, and `destroy` does nothing; a process that it
+ * executes is free again.
  *
  * @copyright MIT licence, see LICENSE.
  */
@@ -1394,6 +1395,7 @@ maquette_status maquette_store_remove_models(maquette_store *store, const char *
  *   "marcelle", what Marcelle's pages take. A network is two files, NAME.json and NAME.weights.bin; a knn-classifier (of the
  *     metric "cosine"), kmeans-clustering and pca (that doesn't whiten) are one.
  *   "tfjs", of a network what TensorFlow.js' tf.loadLayersModel() takes: NAME.json and NAME.weights.bin.
+ * Of two files the first has the checksum of the second: what was interrupted between them, or mixed up, is not read.
  * Read are also: layers-models of dense layers as others write them (sharded, quantized, Keras', Teachable Machine's with
  * the labels of its metadata.json), and FluCoMa's dumps of an MLPClassifier, MLPRegressor, KMeans or PCA. Where only the first
  * of several files is given, the others are looked for beside it.

@@ -44,11 +44,19 @@ void maquette_system_take_short_turns(void) {
   syscall(SYS_sched_setattr, 0, &now, 0);
 }
 
+int maquette_system_hold_cancellation(void) {
+  int before;
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+  return before;
+}
+
+void maquette_system_release_cancellation(int before) { pthread_setcancelstate(before, NULL); }
+
 void maquette_system_hold_signal(maquette_system_held_signal *held, int signal) {
   sigset_t one, pending;
   held->signal = signal;
   held->was_pending = 0;
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &held->cancelability);
+  held->cancelability = maquette_system_hold_cancellation();
   sigemptyset(&one);
   sigaddset(&one, signal);
   pthread_sigmask(SIG_BLOCK, &one, &held->before);
@@ -67,7 +75,7 @@ void maquette_system_release_signal(const maquette_system_held_signal *held) {
     }
   }
   pthread_sigmask(SIG_SETMASK, &held->before, NULL);
-  pthread_setcancelstate(held->cancelability, NULL);
+  maquette_system_release_cancellation(held->cancelability);
 }
 
 int maquette_system_eventfd(void) {

@@ -37,9 +37,11 @@ public func maquette_batch_prediction_open(
 
 @implementation @_cdecl("maquette_batch_prediction_destroy")
 public func maquette_batch_prediction_destroy(_ batch: OpaquePointer?) {
-  guard !Fork.isChild, let object = batchPredictions.remove(batch) else { return }
-  object.batch.cancel()
-  object.streams.close()
+  unlessForked {
+    let object = batchPredictions.remove(batch)
+    object?.batch.cancel()
+    object?.streams.close()
+  }
 }
 
 @implementation @_cdecl("maquette_batch_prediction_predict")
@@ -117,8 +119,10 @@ public func maquette_batch_prediction_count(
 
 @implementation @_cdecl("maquette_batch_prediction_status")
 public func maquette_batch_prediction_status(_ batch: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? batchPredictions[batch] else { return nil }
-  return try? object.streams.handle("status") { JSONValueStream(object.batch.$status) { $0.json } }
+  handleUnlessForked {
+    guard let object = try? batchPredictions[batch] else { return nil }
+    return try? object.streams.handle("status") { JSONValueStream(object.batch.$status) { $0.json } }
+  }
 }
 
 @implementation @_cdecl("maquette_event_batch_status")
@@ -174,8 +178,7 @@ public func maquette_batch_prediction_results(
 
 @implementation @_cdecl("maquette_predictions_destroy")
 public func maquette_predictions_destroy(_ predictions: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  _ = predictionTables.remove(predictions)
+  unlessForked { _ = predictionTables.remove(predictions) }
 }
 
 @implementation @_cdecl("maquette_predictions_values")

@@ -83,6 +83,5 @@ public func maquette_cursor_next(
 
 @implementation @_cdecl("maquette_cursor_destroy")
 public func maquette_cursor_destroy(_ cursor: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  _ = cursors.remove(cursor)
+  unlessForked { _ = cursors.remove(cursor) }
 }

@@ -31,8 +31,7 @@ public func maquette_dataset_sift(
 
 @implementation @_cdecl("maquette_view_destroy")
 public func maquette_view_destroy(_ view: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  views.remove(view)?.streams.close()
+  unlessForked { views.remove(view)?.streams.close() }
 }
 
 @implementation @_cdecl("maquette_view_count")
@@ -73,14 +72,18 @@ public func maquette_view_items(
 
 @implementation @_cdecl("maquette_view_counts")
 public func maquette_view_counts(_ view: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? views[view] else { return nil }
-  return try? object.streams.handle("count") { JSONValueStream(object.view.$count) { JSON($0) } }
+  handleUnlessForked {
+    guard let object = try? views[view] else { return nil }
+    return try? object.streams.handle("count") { JSONValueStream(object.view.$count) { JSON($0) } }
+  }
 }
 
 @implementation @_cdecl("maquette_view_changes")
 public func maquette_view_changes(_ view: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? views[view] else { return nil }
-  return try? object.streams.handle("changes") {
-    JSONValueStream(object.view.$changes) { .array($0.map(\.json)) }
+  handleUnlessForked {
+    guard let object = try? views[view] else { return nil }
+    return try? object.streams.handle("changes") {
+      JSONValueStream(object.view.$changes) { .array($0.map(\.json)) }
+    }
   }
 }

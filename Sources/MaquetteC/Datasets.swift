@@ -29,8 +29,7 @@ public func maquette_dataset_open(
 
 @implementation @_cdecl("maquette_dataset_destroy")
 public func maquette_dataset_destroy(_ dataset: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  datasets.remove(dataset)?.streams.close()
+  unlessForked { datasets.remove(dataset)?.streams.close() }
 }
 
 @implementation @_cdecl("maquette_dataset_append")
@@ -246,14 +245,18 @@ public func maquette_dataset_read(
 
 @implementation @_cdecl("maquette_dataset_counts")
 public func maquette_dataset_counts(_ dataset: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? datasets[dataset] else { return nil }
-  return try? object.streams.handle("count") { JSONValueStream(object.dataset.$count) { JSON($0) } }
+  handleUnlessForked {
+    guard let object = try? datasets[dataset] else { return nil }
+    return try? object.streams.handle("count") { JSONValueStream(object.dataset.$count) { JSON($0) } }
+  }
 }
 
 @implementation @_cdecl("maquette_dataset_changes")
 public func maquette_dataset_changes(_ dataset: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? datasets[dataset] else { return nil }
-  return try? object.streams.handle("changes") {
-    JSONValueStream(object.dataset.$changes) { .array($0.map(\.json)) }
+  handleUnlessForked {
+    guard let object = try? datasets[dataset] else { return nil }
+    return try? object.streams.handle("changes") {
+      JSONValueStream(object.dataset.$changes) { .array($0.map(\.json)) }
+    }
   }
 }

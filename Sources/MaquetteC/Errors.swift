@@ -51,8 +51,7 @@ public func maquette_error_name(_ error: OpaquePointer?) -> UnsafePointer<CChar>
 
 @implementation @_cdecl("maquette_error_destroy")
 public func maquette_error_destroy(_ error: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  _ = errors.remove(error)
+  unlessForked { _ = errors.remove(error) }
 }
 
 @implementation @_cdecl("maquette_string_free")

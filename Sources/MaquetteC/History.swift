@@ -34,9 +34,11 @@ public func maquette_history_open(
 
 @implementation @_cdecl("maquette_history_destroy")
 public func maquette_history_destroy(_ history: OpaquePointer?) {
-  guard !Fork.isChild, let object = histories.remove(history) else { return }
-  object.history.close()
-  object.streams.close()
+  unlessForked {
+    let object = histories.remove(history)
+    object?.history.close()
+    object?.streams.close()
+  }
 }
 
 @implementation @_cdecl("maquette_history_track")
@@ -63,8 +65,7 @@ public func maquette_history_track(
 
 @implementation @_cdecl("maquette_tracking_destroy")
 public func maquette_tracking_destroy(_ tracking: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  trackings.remove(tracking)?.cancel()
+  unlessForked { trackings.remove(tracking)?.cancel() }
 }
 
 @implementation @_cdecl("maquette_history_flush")
@@ -149,8 +150,10 @@ public func maquette_history_remove(
 
 @implementation @_cdecl("maquette_history_changes")
 public func maquette_history_changes(_ history: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? histories[history] else { return nil }
-  return try? object.streams.handle("changes") { JSONValueStream(object.history.changes) { $0.json } }
+  handleUnlessForked {
+    guard let object = try? histories[history] else { return nil }
+    return try? object.streams.handle("changes") { JSONValueStream(object.history.changes) { $0.json } }
+  }
 }
 
 /// - Throws: as ``json(_:_:)``; ``MaquetteError/Code/badJSON`` for anything but an array of strings.

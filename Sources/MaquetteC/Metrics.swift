@@ -63,21 +63,24 @@ private func columnOrNone(
 
 @implementation @_cdecl("maquette_confusion_destroy")
 public func maquette_confusion_destroy(_ confusion: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  confusions.remove(confusion)?.streams.close()
+  unlessForked { confusions.remove(confusion)?.streams.close() }
 }
 
 @implementation @_cdecl("maquette_confusion_cells")
 public func maquette_confusion_cells(_ confusion: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? confusions[confusion] else { return nil }
-  return try? object.streams.handle("cells") { JSONValueStream(object.matrix.$confusion) { $0.cells } }
+  handleUnlessForked {
+    guard let object = try? confusions[confusion] else { return nil }
+    return try? object.streams.handle("cells") { JSONValueStream(object.matrix.$confusion) { $0.cells } }
+  }
 }
 
 @implementation @_cdecl("maquette_confusion_accuracy")
 public func maquette_confusion_accuracy(_ confusion: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? confusions[confusion] else { return nil }
-  return try? object.streams.handle("accuracy") {
-    JSONValueStream(object.matrix.$accuracy) { $0.map { JSON($0) } ?? .null }
+  handleUnlessForked {
+    guard let object = try? confusions[confusion] else { return nil }
+    return try? object.streams.handle("accuracy") {
+      JSONValueStream(object.matrix.$accuracy) { $0.map { JSON($0) } ?? .null }
+    }
   }
 }
 

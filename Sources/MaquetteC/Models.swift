@@ -70,9 +70,11 @@ public func maquette_model_create(
 
 @implementation @_cdecl("maquette_model_destroy")
 public func maquette_model_destroy(_ model: OpaquePointer?) {
-  guard !Fork.isChild, let object = models.remove(model) else { return }
-  object.model.cancel()
-  object.streams.close()
+  unlessForked {
+    let object = models.remove(model)
+    object?.model.cancel()
+    object?.streams.close()
+  }
 }
 
 @implementation @_cdecl("maquette_model_kind")
@@ -116,9 +118,11 @@ public func maquette_model_parameter(
 
 @implementation @_cdecl("maquette_model_training")
 public func maquette_model_training(_ model: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? models[model] else { return nil }
-  return try? object.streams.handle("training") {
-    JSONValueStream(object.model.trainingStream, matrix: { $0.matrix }) { $0.json }
+  handleUnlessForked {
+    guard let object = try? models[model] else { return nil }
+    return try? object.streams.handle("training") {
+      JSONValueStream(object.model.trainingStream, matrix: { $0.matrix }) { $0.json }
+    }
   }
 }
 

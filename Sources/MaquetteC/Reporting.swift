@@ -10,11 +10,15 @@ enum Fork {
 }
 
 /// Runs the body of an exported function: its error becomes the status, and an object for the host that wants one.
+///
+/// The thread can't be cancelled meanwhile: it would leave locks behind, and turns that others wait for.
 func reporting(
   to error: UnsafeMutablePointer<OpaquePointer?>?, _ body: () throws(MaquetteError) -> Void
 ) -> Int32 {
   // No error object in a forked child: making one takes a lock that another thread may have held.
   if Fork.isChild { return MaquetteError.Code.forked.rawValue }
+  let cancelability = maquette_system_hold_cancellation()
+  defer { maquette_system_release_cancellation(cancelability) }
   do throws(MaquetteError) {
     try body()
     return 0
@@ -22,6 +26,22 @@ func reporting(
     if let error, let handle = try? errors.insert(ErrorObject(failure)) { error.pointee = handle }
     return failure.code.rawValue
   }
+}
+
+/// Runs the body of an exported function that reports no error, which does nothing in a forked child; as
+/// ``reporting(to:_:)`` otherwise. What `body` lets go of must be gone when it returns.
+func unlessForked(_ body: () -> Void) {
+  if Fork.isChild { return }
+  let cancelability = maquette_system_hold_cancellation()
+  defer { maquette_system_release_cancellation(cancelability) }
+  body()
+}
+
+/// As ``unlessForked(_:)``, for a function that gives a handle, or NULL.
+func handleUnlessForked(_ body: () -> OpaquePointer?) -> OpaquePointer? {
+  var handle: OpaquePointer?
+  unlessForked { handle = body() }
+  return handle
 }
 
 // MARK: What comes in

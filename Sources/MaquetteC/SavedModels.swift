@@ -123,9 +123,11 @@ public func maquette_model_sync_flush(
 
 @implementation @_cdecl("maquette_model_sync_status")
 public func maquette_model_sync_status(_ model: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? models[model] else { return nil }
-  return try? object.streams.handle("synchronization") {
-    JSONValueStream(object.model.syncStatus) { $0.json }
+  handleUnlessForked {
+    guard let object = try? models[model] else { return nil }
+    return try? object.streams.handle("synchronization") {
+      JSONValueStream(object.model.syncStatus) { $0.json }
+    }
   }
 }
 

@@ -49,14 +49,15 @@ public func maquette_service_open(
 
 @implementation @_cdecl("maquette_service_destroy")
 public func maquette_service_destroy(_ service: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  services.remove(service)?.streams.close()
+  unlessForked { services.remove(service)?.streams.close() }
 }
 
 @implementation @_cdecl("maquette_service_events")
 public func maquette_service_events(_ service: OpaquePointer?) -> OpaquePointer? {
-  guard !Fork.isChild, let object = try? services[service] else { return nil }
-  return try? object.streams.handle("events") { JSONValueStream(object.service.events) { $0.json } }
+  handleUnlessForked {
+    guard let object = try? services[service] else { return nil }
+    return try? object.streams.handle("events") { JSONValueStream(object.service.events) { $0.json } }
+  }
 }
 
 // MARK: Reading

@@ -33,6 +33,5 @@ public func maquette_store_backup(
 
 @implementation @_cdecl("maquette_store_destroy")
 public func maquette_store_destroy(_ store: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  _ = stores.remove(store)
+  unlessForked { _ = stores.remove(store) }
 }

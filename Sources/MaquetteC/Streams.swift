@@ -256,8 +256,7 @@ private func pulled(_ handle: OpaquePointer?) throws(MaquetteError) -> Subscript
 
 @implementation @_cdecl("maquette_subscription_destroy")
 public func maquette_subscription_destroy(_ subscription: OpaquePointer?) {
-  guard !Fork.isChild else { return }
-  subscriptions.remove(subscription)?.cancel()
+  unlessForked { subscriptions.remove(subscription)?.cancel() }
 }
 
 @implementation @_cdecl("maquette_event_training_status")

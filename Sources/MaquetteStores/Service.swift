@@ -12,7 +12,8 @@ public final class Service: Sendable {
   public let name: String
 
   /// What happens to the documents, after it is safe and in the order it happened; not held. Everything that one call
-  /// did is one batch.
+  /// did is one batch. An observer has seen it when that call returns, unless another thread was handing out what
+  /// others or its own call did, and has gone on with this.
   ///
   /// As long as anybody subscribes, this is also what other processes do, and other ``DataStore``s on the same file;
   /// see ``ServiceEvent/isForeign``. Of a batch of theirs that did several things each is a batch of its own.
@@ -53,11 +54,11 @@ public final class Service: Sendable {
       receive: { changes in
         for change in changes {
           let source = EventSource(ForeignDocuments(change, read: read))
-          outbox.add(EventBatch(change.entry.kind, source, rows: max(1, change.entry.ids.count)))
+          outbox.leave(EventBatch(change.entry.kind, source, rows: max(1, change.entry.ids.count)))
         }
       },
       handOut: { [weak events, weak batches] in
-        outbox.drain { batch in
+        outbox.drainLeft { batch in
           batches?.set(batch)
           events?.set(making: { batch.all })
         }

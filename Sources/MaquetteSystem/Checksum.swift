@@ -6,6 +6,13 @@ package struct Checksum {
 
   package init() { maquette_system_sha256_start(&hash) }
 
+  /// Of bytes that are there: 64 hexadecimal digits.
+  package static func digits(of bytes: [UInt8]) -> String {
+    var checksum = Checksum()
+    checksum.add(bytes)
+    return checksum.digits()
+  }
+
   package mutating func add(_ bytes: [UInt8]) {
     bytes.withUnsafeBytes { maquette_system_sha256_add(&hash, $0.baseAddress, $0.count) }
   }

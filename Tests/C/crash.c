@@ -155,6 +155,7 @@ static int write_beside(const char *location, int seconds) {
     clock_gettime(CLOCK_MONOTONIC, &now);
   } while (now.tv_sec < end.tv_sec);
   printf("%d\n", written);
+  maquette_dataset_destroy(single), maquette_dataset_destroy(bulk), maquette_store_destroy(store), rows_free(content);
   return 0;
 }
 

@@ -42,7 +42,7 @@ static int member(const char *location, const char *kind) {
     fflush(stdout);
   }
   OK(maquette_model_unsync(model, 20000, &error));
-  maquette_model_destroy(model), maquette_store_destroy(store);
+  maquette_model_destroy(model), maquette_store_destroy(store), rows_free(content);
   return 0;
 }
 
@@ -111,7 +111,7 @@ static void share(const char *kind) {
   CHECK(strstr(models, "\"id\"") && !strstr(strstr(models, "\"id\"") + 4, "\"id\""), "%s", models);
   maquette_string_free(models);
   maquette_subscription_destroy(watching), watcher_free(seen);
-  maquette_model_destroy(mine), maquette_store_destroy(store);
+  maquette_model_destroy(mine), maquette_store_destroy(store), rows_free(content);
 }
 
 TEST(shared_knn, "Three processes share a model through a file: neighbours") { share("knn-classifier"); }
@@ -139,7 +139,7 @@ TEST(late, "A process that comes later begins with the model, and one that unsyn
   sleep_ms(200);
   CHECK(digest(first, &content) == before);
   fclose(other.in), waitpid(other.id, NULL, 0), fclose(other.out);
-  maquette_model_destroy(first), maquette_store_destroy(store);
+  maquette_model_destroy(first), maquette_store_destroy(store), rows_free(content);
 }
 
 TEST(versions, "Models are kept as often as asked, listed, and removed") {
@@ -162,6 +162,7 @@ TEST(versions, "Models are kept as often as asked, listed, and removed") {
   CHECK(strstr(text, ids[2]) && !strstr(text, ids[1]), "%s", text), maquette_string_free(text);
   FAILS(MAQUETTE_E_NOT_FOUND, "m", maquette_model_load(model, store, "m", NULL, &error));
   for (int i = 0; i < 3; i++) maquette_string_free(ids[i]);
+  maquette_model_destroy(model), maquette_store_destroy(store), rows_free(content);
 }
 
 TEST(backup, "A store is copied while it is used, and the copy is a store of that moment") {
@@ -182,7 +183,7 @@ TEST(backup, "A store is copied while it is used, and the copy is a store of tha
   FAILS(MAQUETTE_E_UNSUPPORTED, "memory", maquette_store_backup(memory, copy, &error));
   FAILS(MAQUETTE_E_IO, "nowhere", maquette_store_backup(store, "/nowhere/copy.db", &error));
   FAILS(MAQUETTE_E_INVALID_ARGUMENT, "original", maquette_store_backup(store, path_of("original.db"), &error));
-  maquette_store_destroy(store), maquette_store_destroy(memory);
+  maquette_dataset_destroy(dataset), maquette_store_destroy(store), maquette_store_destroy(memory), rows_free(content);
 }
 
 /* How many threads of that name this process has. */
@@ -219,13 +220,13 @@ TEST(watching, "One thread watches a store, as long as anybody subscribes, and i
   CHECK(used < 5, "%.3f ms of processor time in an idle second", used);
   maquette_subscription_destroy(changes);
   CHECK(threads_named("maquette-watch") == 1);
-  maquette_subscription_destroy(counts);
+  maquette_subscription_destroy(counts), watcher_free(seen[0]), watcher_free(seen[1]);
   for (int tries = 0; threads_named("maquette-watch"); tries++) REQUIRE(tries < 1000), sleep_ms(5);
   /* And again; this time the store goes first. */
   changes = watch(maquette_dataset_changes(first), seen[0] = watcher_new());
   for (int tries = 0; threads_named("maquette-watch") != 1; tries++) REQUIRE(tries < 1000), sleep_ms(5);
   maquette_dataset_destroy(first), maquette_dataset_destroy(second), maquette_store_destroy(store);
-  maquette_subscription_destroy(changes);
+  maquette_subscription_destroy(changes), watcher_free(seen[0]);
   for (int tries = 0; threads_named("maquette-"); tries++) REQUIRE(tries < 1000), sleep_ms(5);
 }
 
@@ -283,7 +284,7 @@ TEST(own_sqlite, "A host that opens and closes the file with its own SQLite lose
   for (int tries = 0; !watcher_says(seen, "cleared"); tries++) REQUIRE(tries < 1000), sleep_ms(10);
   CHECK(count_of(dataset) == 0);
   maquette_subscription_destroy(watching), watcher_free(seen);
-  maquette_dataset_destroy(dataset), maquette_store_destroy(store);
+  maquette_dataset_destroy(dataset), maquette_store_destroy(store), rows_free(content);
 }
 
 int main(int count, char **words) {

@@ -219,4 +219,59 @@ TEST(one_dataset, "Eight threads append to, change, read and train on one datase
   rows_free(content);
 }
 
+/* ---- Threads that are cancelled ---- */
+
+typedef struct cancelled {
+  maquette_dataset *dataset;
+  maquette_model *model;
+  maquette_subscription *subscription;
+  const rows *content;
+} cancelled;
+
+static void *append_until_cancelled(void *argument) {
+  cancelled *self = argument;
+  for (;;) {
+    OK(maquette_dataset_append(self->dataset, &self->content->matrix, self->content->y, &error));
+    pthread_testcancel();
+  }
+  return NULL;
+}
+
+static void *wait_until_cancelled(void *argument) {
+  cancelled *self = argument;
+  maquette_event event = {.struct_size = sizeof event};
+  for (;;) {
+    maquette_model_wait(self->model, 20, NULL);
+    maquette_subscription_next(self->subscription, 1, &event, NULL);
+    pthread_testcancel();
+  }
+  return NULL;
+}
+
+TEST(cancelled_threads, "A thread that is cancelled while it waits leaves nobody waiting, and no half of anything") {
+  rows content = rows_of(5, 4), more = rows_of(300, 16);
+  maquette_store *store = store_of(location_of(path_of("cancelled.db")));
+  cancelled self = {dataset_of(store, "d", NULL), model_of("mlp-classifier", "{\"epochs\": 1000000}"), NULL, &content};
+  OK(maquette_model_train_matrix(self.model, &more.matrix, more.y, NULL, NULL, &error));
+  OK(maquette_stream_subscribe(maquette_model_training(self.model), NULL, NULL, NULL, &self.subscription, &error));
+  for (int round = 0; round < rounds_of(30); round++) {
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+      REQUIRE(!pthread_create(&threads[i], NULL, i ? append_until_cancelled : wait_until_cancelled, &self));
+    sleep_ms(1 + round % 7);
+    for (int i = 0; i < THREADS; i++) pthread_cancel(threads[(i + round) % THREADS]);
+    for (int i = 0; i < THREADS; i++) {
+      void *result;
+      pthread_join(threads[i], &result);
+      CHECK(result == PTHREAD_CANCELED);
+    }
+    CHECK(count_of(self.dataset) % 5 == 0, "%d rows", (int)count_of(self.dataset));
+  }
+  OK(maquette_dataset_append(self.dataset, &content.matrix, content.y, &error));
+  OK(maquette_model_cancel(self.model));
+  FAILS(MAQUETTE_E_CANCELLED, "", maquette_model_wait(self.model, MAQUETTE_FOREVER, &error));
+  maquette_subscription_destroy(self.subscription), maquette_model_destroy(self.model);
+  maquette_dataset_destroy(self.dataset), maquette_store_destroy(store), rows_free(content), rows_free(more);
+}
+
 int main(int count, char **words) { return test_main(count, words); }

@@ -56,4 +56,19 @@ import Testing
       }
     }
   }
+
+  @Test func `with weights that were not written with it is refused, if it says which were`() throws {
+    let (topology, weights) = Self.example.encoded(name: "mlp")
+    var others = weights
+    others[5] ^= 1
+    #expect {
+      try LayersModel(topology: topology, weights: others)
+    } throws: {
+      ($0 as? MaquetteError)?.code == .badFormat && "\($0)".contains("of another model")
+    }
+    // As the files of others.
+    let text = String(decoding: topology, as: UTF8.self).split(separator: ",\"sha256\":\"", maxSplits: 1)
+    let silent = text[0] + text[1].drop { $0 != "\"" }.dropFirst()
+    #expect(try LayersModel(topology: Array(silent.utf8), weights: others) != Self.example)
+  }
 }

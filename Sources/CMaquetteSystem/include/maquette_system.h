@@ -36,6 +36,10 @@ typedef struct maquette_system_held_signal {
 void maquette_system_hold_signal(maquette_system_held_signal *held, int signal);
 void maquette_system_release_signal(const maquette_system_held_signal *held);
 
+/* Holds off that the calling thread is cancelled, and lets it be as it was before. */
+int maquette_system_hold_cancellation(void);
+void maquette_system_release_cancellation(int before);
+
 /* Calls of libcurl, whose functions are looked up at run time: `setopt` and `getinfo` are variadic. All return its code. */
 int maquette_system_curl_set_number(void *setopt, void *handle, int option, long value);
 int maquette_system_curl_set_size(void *setopt, void *handle, int option, int64_t value);

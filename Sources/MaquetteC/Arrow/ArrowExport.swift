@@ -51,8 +51,11 @@ final class ArrowExport {
           return 0
         },
         get_next: { stream, out in
-          guard let out, let export = ArrowExport.of(stream) else { return EINVAL }
-          return export.next(out)
+          var status = EINVAL
+          unlessForked {
+            if let out, let export = ArrowExport.of(stream) { status = export.next(out) }
+          }
+          return status
         },
         get_last_error: { stream in UnsafePointer(ArrowExport.of(stream)?.message) },
         release: { stream in
@@ -60,7 +63,7 @@ final class ArrowExport {
           stream.pointee.release = nil
           stream.pointee.private_data = nil
           // A forked child has no thread of ours left to close a store.
-          if !Fork.isChild { Unmanaged<ArrowExport>.fromOpaque(data).release() }
+          unlessForked { Unmanaged<ArrowExport>.fromOpaque(data).release() }
         },
         private_data: Unmanaged.passRetained(self).toOpaque()))
   }

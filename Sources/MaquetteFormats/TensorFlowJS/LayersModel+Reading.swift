@@ -75,7 +75,19 @@ extension LayersModel {
       )
     }
     try tensors.requireEmpty()
+    try Self.requireWeights(of: json, weights, what)
     self.init(normalization: normalization, layers: layers)
+  }
+
+  /// - Throws: ``MaquetteError/Code/badFormat`` for other weights than those the manifest was written with, if it says so.
+  private static func requireWeights(
+    of json: JSON, _ weights: [UInt8], _ what: String
+  ) throws(MaquetteError) {
+    guard let groups = json["weightsManifest"]?.array, groups.count == 1,
+      let checksum = groups[0]["sha256"]?.string, checksum != Checksum.digits(of: weights)
+    else { return }
+    throw damaged(
+      what, "its weights are not those that were written with it: they are damaged, or of another model")
   }
 
   fileprivate static func damaged(_ what: String, _ reason: String) -> MaquetteError {

@@ -1,3 +1,5 @@
+import MaquetteSystem
+
 /// A stack of dense layers as TensorFlow.js keeps it: `model.json` and `model.weights.bin`.
 public struct LayersModel: Sendable, Equatable {
   /// `y = activation(x · kernel + bias)`.
@@ -52,7 +54,8 @@ extension LayersModel {
   public static let topologyFile = "model.json"
   public static let weightsFile = "model.weights.bin"
 
-  /// The two files, as `tf.loadLayersModel` accepts them.
+  /// The two files, as `tf.loadLayersModel` accepts them. The manifest has the checksum of the weights, which others pass
+  /// over: two files can't be replaced at once, and who is interrupted between them leaves weights of another model.
   ///
   /// - Parameters:
   ///   - weightsFile: what the file of the weights is called.
@@ -104,7 +107,12 @@ extension LayersModel {
       "modelTopology": [
         "class_name": "Sequential", "config": ["name": .string(name), "layers": .array(configurations)],
       ],
-      "weightsManifest": [["paths": [.string("./" + weightsFile)], "weights": .array(entries)]],
+      "weightsManifest": [
+        [
+          "paths": [.string("./" + weightsFile)], "weights": .array(entries),
+          "sha256": .string(Checksum.digits(of: weights)),
+        ]
+      ],
     ]
     for (name, value) in members.members { topology[name] = value }
     return (JSON.object(topology).bytes, weights)

@@ -25,7 +25,10 @@ final class PostgreSQLBackend: Backend {
     }
     self.services = services
     let changes = changes
-    listener = try PostgreSQLListener(options, services) { Self.look(changes, services, writer) }
+    let blindness = RecurringWarning()
+    listener = try PostgreSQLListener(options, services) {
+      Self.look(changes, services, writer, blindness)
+    }
   }
 
   deinit {
@@ -123,7 +126,8 @@ final class PostgreSQLBackend: Backend {
   ///
   /// - Returns: whether the server could be asked.
   private static func look(
-    _ changes: PostgreSQLChanges, _ services: PostgreSQLServices, _ writer: PostgreSQLChannel
+    _ changes: PostgreSQLChanges, _ services: PostgreSQLServices, _ writer: PostgreSQLChannel,
+    _ blindness: RecurringWarning
   ) -> Bool {
     do throws(MaquetteError) {
       let receivers = try writer.run { (holder) throws(MaquetteError) -> [ChangeReceiver] in
@@ -132,11 +136,14 @@ final class PostgreSQLBackend: Backend {
         }
         return changes.receivers
       }
+      blindness.succeeded("what others do to the store is seen again")
       for receiver in receivers { receiver.handOut() }
       return true
     } catch {
       // The next look tries again.
-      if error.code != .closed { Log.warning("what others do to the store is not seen: \(error.message)") }
+      if error.code != .closed {
+        blindness.failed("what others do to the store is not seen: \(error.message)")
+      }
       return false
     }
   }

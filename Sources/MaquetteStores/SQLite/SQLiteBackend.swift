@@ -17,7 +17,8 @@ final class SQLiteBackend: Backend {
     self.path = path
     indices = options.indices
     let content = content
-    watcher = SQLiteWatcher(path + "-wal") { [access] in Self.look(content, access) }
+    let blindness = RecurringWarning()
+    watcher = SQLiteWatcher(path + "-wal") { [access] in Self.look(content, access, blindness) }
     // Where this throws, the thread is ended by deinit.
     try access.run { () throws(MaquetteError) in
       try content.open(path, options)
@@ -143,16 +144,21 @@ final class SQLiteBackend: Backend {
   }
 
   /// Takes in what others did, and hands it out; on the watcher's thread.
-  private static func look(_ content: SQLiteContent, _ access: SerialAccess) {
+  private static func look(
+    _ content: SQLiteContent, _ access: SerialAccess, _ blindness: RecurringWarning
+  ) {
     do throws(MaquetteError) {
       let receivers = try access.run { () throws(MaquetteError) -> [ChangeReceiver] in
         try content.changes.look(content)
         return Array(content.changes.receivers.values)
       }
+      blindness.succeeded("what others do to the store is seen again")
       for receiver in receivers { receiver.handOut() }
     } catch {
       // The next look tries again.
-      if error.code != .closed { Log.warning("what others do to the store is not seen: \(error.message)") }
+      if error.code != .closed {
+        blindness.failed("what others do to the store is not seen: \(error.message)")
+      }
     }
   }
 

@@ -28,18 +28,21 @@ final class SerialAccess: Sendable {
       defer { state.next += 1 }
       return state.next
     }
-    state.wait(until: .never) { state -> Void? in
-      guard state.turn == number else { return nil }
-      state.thread = here
-      return ()
-    }
-    defer {
-      state.change { state in
-        state.turn += 1
-        state.thread = 0
+    // From here on the thread may not be cancelled: who went away without taking his turn would hold up all others.
+    return try Thread.withoutSizeSignal { () throws(MaquetteError) in
+      state.wait(until: .never) { state -> Void? in
+        guard state.turn == number else { return nil }
+        state.thread = here
+        return ()
       }
+      defer {
+        state.change { state in
+          state.turn += 1
+          state.thread = 0
+        }
+      }
+      return try body()
     }
-    return try Thread.withoutSizeSignal(body)
   }
 
   /// How many are at it or wait for their turn.

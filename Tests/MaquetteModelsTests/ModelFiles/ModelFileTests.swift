@@ -142,6 +142,17 @@ struct WrittenKind: CustomTestStringConvertible {
     rmdir(directory.path("n.weights.bin"))
   }
 
+  @Test func `of which only some were replaced are refused`() throws {
+    let paths = try Kinds.trained("mlp-classifier", on: Kinds.samples(30))
+      .download(to: directory.path("n.json"))
+    let before = try #require(readFile(paths[1]))
+    try Kinds.trained("mlp-classifier", on: Kinds.samples(40)).download(to: paths[0])
+    #expect(before != readFile(paths[1]))
+    writeFile(paths[1], before)
+    let error = failure { try MLPClassifier().upload(from: [paths[0]]) }
+    #expect(error?.code == .badFormat && error?.message.contains("of another model") == true)
+  }
+
   @Test func `of another kind, of no format, without their weights, or none, are refused`() throws {
     let network = try Kinds.trained("mlp-classifier", on: Kinds.samples(30))
     let files = try network.downloaded(as: "marcelle", named: "n")
