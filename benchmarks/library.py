@@ -20,8 +20,8 @@ LOADS = 20
 
 
 def benchmark(rounds: int) -> Report:
-    shares = runpy.run_path(str(ROOT / "tools" / "library-size.py"))["shares"](MAP)
-    size, openblas = LIBRARY.stat().st_size, shares["libopenblas.a"]
+    shares, size = runpy.run_path(str(ROOT / "tools" / "library-size.py"))["measured"](MAP, LIBRARY)
+    openblas = shares["libopenblas.a"]
     ours = size - openblas
     seconds = loading(rounds * LOADS)
     return Report(

@@ -81,18 +81,24 @@ def unwinding(library: bytes, code: list[tuple[int, int]]) -> int:
     return found
 
 
+def measured(map: Path, library: Path) -> tuple[Counter[str], int]:
+    """Bytes by where they come from, with what is OpenBLAS's counted as such; and those of the file."""
+    found, code = shares(map)
+    content = library.read_bytes()
+    about = unwinding(content, code)
+    found[OPENBLAS] += about
+    found["<internal>"] -= about
+    return found, len(content)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("map", type=Path)
     parser.add_argument("library", type=Path)
     parser.add_argument("--most", type=float, metavar="MEGABYTES")
     arguments = parser.parse_args()
-    found, code = shares(arguments.map)
-    library = arguments.library.read_bytes()
-    about = unwinding(library, code)
-    found[OPENBLAS] += about
-    found["<internal>"] -= about
-    size, openblas = len(library), found[OPENBLAS]
+    found, size = measured(arguments.map, arguments.library)
+    openblas = found[OPENBLAS]
     for name, share in found.most_common(10):
         print(f"{share / 1e6:7.2f} MB  {name}")
     print(f"{size / 1e6:7.2f} MB in all, {(size - openblas) / 1e6:.2f} MB without OpenBLAS")

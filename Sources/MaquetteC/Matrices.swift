@@ -77,27 +77,31 @@ struct MatrixView {
   }
 
   /// Copies the numbers as floats, row after row.
-  func read(into floats: UnsafeMutablePointer<Float>) {
+  func read(into floats: UnsafeMutablePointer<Float>) { read(0..<rows, into: floats) }
+
+  /// Copies the numbers of some of the rows, row after row, to where all of them would begin.
+  private func read(_ rows: Range<Int>, into floats: UnsafeMutablePointer<Float>) {
     guard let data else { return }
     if let dense {
-      Floats.copy(dense, to: floats, count: rows * columns)
+      let (start, count) = (rows.lowerBound * columns, rows.count * columns)
+      (floats + start).update(from: dense + start, count: count)
       return
     }
     switch type {
-    case .float32: copy(data, floats) { $0.loadUnaligned(as: Float.self) }
-    case .float64: copy(data, floats) { Float($0.loadUnaligned(as: Double.self)) }
-    case .uint8: copy(data, floats) { Float($0.loadUnaligned(as: UInt8.self)) }
-    case .int32: copy(data, floats) { Float($0.loadUnaligned(as: Int32.self)) }
-    case .int64: copy(data, floats) { Float($0.loadUnaligned(as: Int64.self)) }
+    case .float32: copy(rows, data, floats) { $0.loadUnaligned(as: Float.self) }
+    case .float64: copy(rows, data, floats) { Float($0.loadUnaligned(as: Double.self)) }
+    case .uint8: copy(rows, data, floats) { Float($0.loadUnaligned(as: UInt8.self)) }
+    case .int32: copy(rows, data, floats) { Float($0.loadUnaligned(as: Int32.self)) }
+    case .int64: copy(rows, data, floats) { Float($0.loadUnaligned(as: Int64.self)) }
     }
   }
 
   @inline(__always)
   private func copy(
-    _ data: UnsafeMutableRawPointer, _ floats: UnsafeMutablePointer<Float>,
+    _ rows: Range<Int>, _ data: UnsafeMutableRawPointer, _ floats: UnsafeMutablePointer<Float>,
     _ load: (UnsafeRawPointer) -> Float
   ) {
-    for row in 0..<rows {
+    for row in rows {
       let source = UnsafeRawPointer(data + row * rowStride)
       let target = floats + row * columns
       for column in 0..<columns { target[column] = load(source + column * columnStride) }
@@ -134,7 +138,8 @@ struct MatrixView {
     }
   }
 
-  /// A copy of the numbers.
+  /// A copy of the numbers; many are shared among the workers, since memory that nobody has touched yet costs more than
+  /// the copying.
   ///
   /// - Throws: ``MaquetteError/Code/badShape`` for rows without columns, ``MaquetteError/Code/outOfMemory``.
   func matrix(_ name: String) throws(MaquetteError) -> Matrix {
@@ -143,7 +148,10 @@ struct MatrixView {
     }
     // Every number is written: zeros before would cost as much as the copy.
     let numbers = try FloatBuffer(unwritten: rows * columns)
-    read(into: numbers.pointer)
+    nonisolated(unsafe) let view = self
+    try Workers.forEachBlock(of: max(1, FloatBuffer.numbersOfLargePage / max(1, columns)), rows: rows) {
+      (block) throws(MaquetteError) in view.read(block, into: numbers.pointer)
+    }
     return try Matrix(rows: rows, columns: columns, sharing: numbers)
   }
 }

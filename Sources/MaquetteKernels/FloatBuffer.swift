@@ -8,6 +8,10 @@ package final class FloatBuffer: @unchecked Sendable {  // written only by its m
   package let count: Int
   private let bytes: Int
 
+  /// What threads that share the filling of a large block do best at a time: no two of them meet a large page that
+  /// nobody has touched before.
+  package static let numbersOfLargePage = LargeBlocks.page / MemoryLayout<Float>.stride
+
   /// - Throws: ``MaquetteError/Code/outOfMemory`` when there is not that much.
   package convenience init(zeros count: Int) throws(MaquetteError) {
     try self.init(unwritten: count)
@@ -57,7 +61,7 @@ private enum LargeBlocks {
   static let smallest = 4 << 20
   /// A greater one is not kept.
   private static let greatestKept = 64 << 20
-  private static let page = 2 << 20
+  static let page = 2 << 20
 
   private struct Spare: @unchecked Sendable {  // nobody else has it
     var memory: UnsafeMutableRawPointer

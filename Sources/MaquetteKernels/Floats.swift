@@ -14,8 +14,8 @@ package enum Floats {
   package static func copy(
     _ source: UnsafePointer<Float>, to target: UnsafeMutablePointer<Float>, count: Int
   ) {
-    let block = 1 << 20
-    guard count >= 2 * block else { return target.update(from: source, count: count) }
+    let block = FloatBuffer.numbersOfLargePage
+    guard count >= 4 * block else { return target.update(from: source, count: count) }
     let (source, target) = (Lent(pointer: source), Lent(pointer: target))
     // A copy does not fail.
     try? Workers.forEachBlock(of: block, rows: count) { rows in

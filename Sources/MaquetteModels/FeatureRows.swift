@@ -52,14 +52,9 @@ extension Matrix {
   /// - Parameter what: one of the numbers, for the message.
   /// - Throws: ``MaquetteError/Code/notFinite`` naming the first row and column that is NaN or infinite.
   func requireFinite(_ what: String = "feature") throws(MaquetteError) {
-    try withUnsafeBufferPointer { (values) throws(MaquetteError) in
-      guard let base = values.baseAddress, !Floats.allFinite(base, count: values.count),
-        let place = values.firstIndex(where: { !$0.isFinite })
-      else { return }
-      throw MaquetteError(
-        .notFinite,
-        "row \(place / columns), column \(place % columns) is \(values[place]); every \(what) must be a finite number"
-      )
+    try requireFinite { row, column, value in
+      MaquetteError(
+        .notFinite, "row \(row), column \(column) is \(value); every \(what) must be a finite number")
     }
   }
 

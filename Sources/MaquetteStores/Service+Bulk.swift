@@ -6,7 +6,7 @@ extension Service {
   func append(
     _ features: Matrix, _ targets: BulkTargets, _ layout: RowLayout, to dataset: String
   ) throws(MaquetteError) {
-    try write { (session) throws(MaquetteError) in
+    try writeBatch { (session) throws(MaquetteError) in
       if let present = try session.width(dataset, except: nil), present != features.columns {
         throw Self.wrongWidth(dataset, present, features.columns)
       }
@@ -17,10 +17,7 @@ extension Service {
         date: Timestamp.now().milliseconds)
       let stored = try session.store(rows)
       let source = EventSource(stored, counts: [dataset: try session.count(dataset)], session)
-      let events = (0..<features.rows).map {
-        ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
-      }
-      return ((), events)
+      return ((), EventBatch(.created, source, rows: features.rows))
     }
   }
 

@@ -79,7 +79,7 @@ extension Service {
     _ values: Matrix, of instances: InstanceIDs, truth: TrueValues, to run: PredictionRun,
     begins: Bool = false
   ) throws(MaquetteError) -> BulkPredictions {
-    try write { (session) throws(MaquetteError) in
+    try writeBatch { (session) throws(MaquetteError) in
       let cleared = begins ? try Self.begin(run, session) : []
       guard try session.predictionRun()?.id == run.id else {
         throw MaquetteError(
@@ -92,10 +92,7 @@ extension Service {
         date: Timestamp.now().milliseconds)
       let stored = try session.store(predictions)
       let source = EventSource(stored, counts: [:], session)
-      let events = (0..<values.rows).map {
-        ServiceEvent(.created, source, row: Int32(truncatingIfNeeded: $0))
-      }
-      return (predictions, cleared + events)
+      return (predictions, EventBatch(.created, source, rows: values.rows, after: cleared))
     }
   }
 

@@ -20,7 +20,9 @@ public final class Service: Sendable {
   public let events = Stream<[ServiceEvent]>()
 
   let backend: any Backend
-  private let outbox = Outbox<[ServiceEvent]>()
+  /// The same, before anybody is told by ``events``, for what needs no event for each document.
+  let batches = Stream<EventBatch>()
+  private let outbox = Outbox<EventBatch>()
 
   init(_ name: String, _ backend: any Backend) {
     self.name = name
@@ -39,7 +41,7 @@ public final class Service: Sendable {
 
   /// Makes events of what others do.
   private var receiver: ChangeReceiver {
-    let (events, outbox, name) = (events, outbox, name)
+    let (outbox, name) = (outbox, name)
     let read = { @Sendable [weak backend = backend] (ids: [DocumentID]) -> [Record?] in
       let records = try? backend?.read(name) { (session) throws(MaquetteError) -> [Record?] in
         var records: [Record?] = []
@@ -52,12 +54,15 @@ public final class Service: Sendable {
       receive: { changes in
         for change in changes {
           let source = EventSource(ForeignDocuments(change, read: read))
-          outbox.leave(
-            (0..<max(1, change.entry.ids.count)).map {
-              ServiceEvent(change.entry.kind, source, row: Int32(truncatingIfNeeded: $0))
-            })
+          outbox.leave(EventBatch(change.entry.kind, source, rows: max(1, change.entry.ids.count)))
         }
-      }, handOut: { [weak events] in outbox.drainLeft { events?.set($0) } })
+      },
+      handOut: { [weak events, weak batches] in
+        outbox.drainLeft { batch in
+          batches?.set(batch)
+          events?.set(making: { batch.all })
+        }
+      })
   }
 
   func read<Result: Sendable>(
@@ -77,10 +82,20 @@ public final class Service: Sendable {
   func write<Result: Sendable>(
     _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> (Result, [ServiceEvent])
   ) throws(MaquetteError) -> Result {
+    try writeBatch { (session) throws(MaquetteError) in
+      let (result, events) = try body(session)
+      return (result, EventBatch(events))
+    }
+  }
+
+  /// As ``write(_:)``, for what may be many events.
+  func writeBatch<Result: Sendable>(
+    _ body: @escaping @Sendable (any Session) throws(MaquetteError) -> (Result, EventBatch)
+  ) throws(MaquetteError) -> Result {
     let outbox = outbox
     let (result, _) = try backend.write(
       name,
-      committed: { (outcome: (Result, [ServiceEvent])) in
+      committed: { (outcome: (Result, EventBatch)) in
         if !outcome.1.isEmpty { outbox.add(outcome.1) }
       },
       { (session) throws(MaquetteError) in
@@ -88,7 +103,10 @@ public final class Service: Sendable {
         try session.log(outcome.1)
         return outcome
       })
-    outbox.drain { events.set($0) }
+    outbox.drain { batch in
+      batches.set(batch)
+      events.set(making: { batch.all })
+    }
     return result
   }
 

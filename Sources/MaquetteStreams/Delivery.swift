@@ -1,3 +1,4 @@
+import CMaquetteSystem
 import MaquetteSystem
 
 /// The threads that call subscribers: as many as there are subscribers running at one moment, kept for a while
@@ -17,7 +18,7 @@ enum Delivery {
 
   /// - Returns: false, and the job is not run, when there is no thread for it and none can be started.
   static func run(_ job: @escaping @Sendable () -> Void) -> Bool {
-    let needsThread = state.change { state -> Bool in
+    let needsThread = state.changeForOne { state -> Bool in
       state.jobs.append(job)
       guard state.jobs.count > state.idleThreads else { return false }
       state.idleThreads += 1
@@ -42,6 +43,8 @@ enum Delivery {
   }
 
   private static func work() {
+    // Whoever is told of something is told of it soon, also where other programs keep the processors busy.
+    maquette_system_take_short_turns()
     while let job = nextJob() {
       job()
       let isNeeded = state.withLock { state -> Bool in

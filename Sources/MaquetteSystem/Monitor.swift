@@ -51,6 +51,18 @@ package final class Monitor<State>: @unchecked Sendable {  // `state` is only to
     return try body(&state)
   }
 
+  /// As ``change(_:)``, but wakes one of those who wait: where all of them wait for the same, and one is enough.
+  package func changeForOne<Result, Failure: Error>(
+    _ body: (inout State) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    pthread_mutex_lock(mutex)
+    defer {
+      pthread_mutex_unlock(mutex)
+      pthread_cond_signal(condition)
+    }
+    return try body(&state)
+  }
+
   /// Sleeps until `body` returns a value, and returns it; nil when the deadline passes first.
   ///
   /// `body` runs with the lock held, at once and after every ``change(_:)``.

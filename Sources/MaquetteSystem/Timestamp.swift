@@ -31,7 +31,32 @@ extension Timestamp: CustomStringConvertible {
     let day = dayOfYear - (153 * shifted + 2) / 5 + 1
     let month = shifted < 10 ? shifted + 3 : shifted - 9
     let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    return digits(year, 4) + "-" + digits(month, 2) + "-" + digits(day, 2) + "T"
+    guard (0...9999).contains(year) else { return text(year, month, day, rest) }
+    return String(unsafeUninitializedCapacity: 24) { text in
+      var place = 0
+      func add(_ value: Int64, _ width: Int, _ separator: Unicode.Scalar) {
+        var value = value
+        for digit in (place..<place + width).reversed() {
+          text[digit] = UInt8(48 + value % 10)
+          value /= 10
+        }
+        text[place + width] = UInt8(ascii: separator)
+        place += width + 1
+      }
+      add(year, 4, "-")
+      add(month, 2, "-")
+      add(day, 2, "T")
+      add(rest / 3_600_000, 2, ":")
+      add(rest / 60_000 % 60, 2, ":")
+      add(rest / 1000 % 60, 2, ".")
+      add(rest % 1000, 3, "Z")
+      return place
+    }
+  }
+
+  /// As ``description``, for years of other than four digits.
+  private func text(_ year: Int64, _ month: Int64, _ day: Int64, _ rest: Int64) -> String {
+    digits(year, 4) + "-" + digits(month, 2) + "-" + digits(day, 2) + "T"
       + digits(rest / 3_600_000, 2) + ":" + digits(rest / 60_000 % 60, 2) + ":"
       + digits(rest / 1000 % 60, 2) + "." + digits(rest % 1000, 3) + "Z"
   }

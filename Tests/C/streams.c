@@ -2,6 +2,7 @@
 #include "support.h"
 
 #include <poll.h>
+#include <sys/syscall.h>
 
 enum { EPOCHS = 5 };
 
@@ -30,6 +31,45 @@ TEST(order, "A subscriber gets the held value once, then start, epochs 1 to E an
   CHECK(w->destroys == 1 && late->destroys == 1);
   maquette_model_destroy(model);
   watcher_free(w), watcher_free(late), rows_free(content);
+}
+
+/* sched_getattr(2), which glibc has from 2.41 on only. */
+typedef struct turns {
+  uint32_t size, policy;
+  uint64_t flags;
+  int32_t nice;
+  uint32_t priority;
+  uint64_t runtime, deadline, period;
+} turns;
+
+typedef struct callback_turns {
+  turns turns;
+  long status;
+  sem_t called;
+} callback_turns;
+
+static void note_turns(void *user_data, const maquette_event *event) {
+  callback_turns *noted = user_data;
+  (void)event;
+  noted->status = syscall(SYS_sched_getattr, 0, &noted->turns, sizeof noted->turns, 0);
+  sem_post(&noted->called);
+}
+
+TEST(turns_of_callbacks, "A callback's thread has short turns, and policy and priority like all others") {
+  maquette_model *model = model_of("kmeans-clustering", "{}");
+  callback_turns noted = {.status = -1};
+  sem_init(&noted.called, 0, 0);
+  maquette_subscription *subscription;
+  OK(maquette_stream_subscribe(maquette_model_training(model), note_turns, &noted, NULL, &subscription, &error));
+  wait_for(&noted.called);
+  turns ours = {0};
+  /* Linux tells and takes the length of turns from 6.12 on. */
+  if (syscall(SYS_sched_getattr, 0, &ours, sizeof ours, 0) == 0 && noted.status == 0) {
+    CHECK(noted.turns.policy == ours.policy && noted.turns.nice == ours.nice && noted.turns.flags == ours.flags);
+    if (ours.policy == 0 && ours.runtime > 100000) CHECK(noted.turns.runtime == 100000, "%d ns", (int)noted.turns.runtime);
+  }
+  maquette_subscription_destroy(subscription), maquette_model_destroy(model);
+  sem_destroy(&noted.called);
 }
 
 TEST(slow, "A slow subscriber does not slow the training, and misses epochs but never the end") {

@@ -13,6 +13,11 @@
 /* Names the calling thread for debuggers and `top`; 15 bytes are kept. */
 void maquette_system_name_thread(const char *name);
 
+/* Asks for short turns on the processor, 0.1 ms, for the calling thread, which then has them soon: Linux lets a thread that
+ * wakes up go first where its turn is the shorter one, and wait for the end of another's turn, 3 ms, where it is not. Its
+ * share of the processor, policy and priority stay. Before Linux 6.12, and where it is forbidden, nothing happens. */
+void maquette_system_take_short_turns(void);
+
 /* A new eventfd, close-on-exec and non-blocking, or -errno. */
 int maquette_system_eventfd(void);
 

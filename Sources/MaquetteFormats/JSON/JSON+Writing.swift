@@ -1,6 +1,11 @@
 extension JSON: CustomStringConvertible {
   /// The value as compact JSON text. Control characters are escaped, everything else is UTF-8.
-  public var description: String { String(decoding: bytes, as: UTF8.self) }
+  public var description: String {
+    var output: [UInt8] = []
+    output.reserveCapacity(512)
+    write(to: &output)
+    return String(decoding: output, as: UTF8.self)
+  }
 
   /// The value as compact JSON text in UTF-8.
   public var bytes: [UInt8] {
@@ -51,6 +56,14 @@ extension JSON: CustomStringConvertible {
 
   private static func write(_ text: String, to output: inout [UInt8]) {
     output.append(UInt8(ascii: "\""))
+    // Most texts are written as they are.
+    var text = text
+    let isPlain = text.withUTF8 { bytes in
+      let isPlain = bytes.allSatisfy { $0 >= 0x20 && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+      if isPlain { output.append(contentsOf: bytes) }
+      return isPlain
+    }
+    guard !isPlain else { return output.append(UInt8(ascii: "\"")) }
     for byte in text.utf8 {
       switch byte {
       case UInt8(ascii: "\""), UInt8(ascii: "\\"): output.append(contentsOf: [UInt8(ascii: "\\"), byte])

@@ -223,10 +223,13 @@ protocol Session: AnyObject {
   // MARK: For others
 
   /// Notes what the transaction does, so that whoever else watches the service learns of it.
+  func log(_ batch: EventBatch) throws(MaquetteError)
+  /// The same, where the events have been made.
   func log(_ events: [ServiceEvent]) throws(MaquetteError)
 }
 
 extension Session {
+  func log(_ batch: EventBatch) throws(MaquetteError) { try log(batch.all) }
   /// For a store that nobody else can watch.
   func log(_ events: [ServiceEvent]) throws(MaquetteError) {}
 }

@@ -42,11 +42,9 @@ extension Dataset {
     guard targets.columns > 0 else {
       throw MaquetteError(.badShape, "the targets to add to dataset '\(name)' have no columns", name: name)
     }
-    if let place = targets.firstNotFinite {
-      throw MaquetteError(
-        .notFinite,
-        "target row \(place.row), column \(place.column) is \(targets[place.row, place.column]): "
-          + "targets must be finite", name: name)
+    try targets.requireFinite { [name] row, column, value in
+      MaquetteError(
+        .notFinite, "target row \(row), column \(column) is \(value): targets must be finite", name: name)
     }
     try service.append(features, .values(targets), layout, to: name)
   }
@@ -58,11 +56,9 @@ extension Dataset {
     guard features.columns > 0 else {
       throw MaquetteError(.badShape, "the rows to add to dataset '\(name)' have no features", name: name)
     }
-    if let place = features.firstNotFinite {
-      throw MaquetteError(
-        .notFinite,
-        "row \(place.row), column \(place.column) is \(features[place.row, place.column]): "
-          + "features must be finite", name: name)
+    try features.requireFinite { [name] row, column, value in
+      MaquetteError(
+        .notFinite, "row \(row), column \(column) is \(value): features must be finite", name: name)
     }
     if let shape = layout.shape { try check(shape, features.columns) }
     guard layout.isBytes else { return }
@@ -88,35 +84,6 @@ extension Dataset {
 }
 
 extension Matrix {
-  /// Where the first NaN or infinity is, row by row; nil where there is none.
-  fileprivate var firstNotFinite: (row: Int, column: Int)? {
-    withUnsafeBufferPointer { values in
-      guard let start = values.baseAddress else { return nil }
-      let block = 4096
-      var place = 0
-      while place < values.count {
-        let end = min(place + block, values.count)
-        // A finite number times 0 is 0, of either sign: the sum tells in a pass without branches.
-        var sums = SIMD8<Float>(repeating: 0)
-        var next = place
-        while next + 8 <= end {
-          sums += UnsafeRawPointer(start + next).loadUnaligned(as: SIMD8<Float>.self) * 0
-          next += 8
-        }
-        var sum = sums.sum()
-        while next < end {
-          sum += start[next] * 0
-          next += 1
-        }
-        if sum != 0, let odd = (place..<end).first(where: { !start[$0].isFinite }) {
-          return (odd / columns, odd % columns)
-        }
-        place = end
-      }
-      return nil
-    }
-  }
-
   /// Where the first number is that no byte holds; nil where there is none.
   fileprivate var firstNoByte: (row: Int, column: Int)? {
     withUnsafeBufferPointer { values in

@@ -33,8 +33,8 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private struct Arrival: Sendable {
     let transaction: UInt64
     let count: Int
-    /// What happened, as events of the service that mean something to the dataset.
-    let events: [ServiceEvent]
+    /// What happened, where it means something to the dataset.
+    let batch: EventBatch?
     /// Whether the number was looked up for its own sake.
     var isCounted = false
   }
@@ -62,11 +62,11 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
     self.demand.withLock { $0 = demand }
     $count.serve(demand)
     $changes.serve(demand)
-    let observation = service.events.follow { [weak self] event in self?.receive(event.value) }
+    let observation = service.batches.follow { [weak self] event in self?.receive(event.value) }
     self.observation.withLock { $0 = observation }
     // What happened while nobody listened yet.
     let now = try Self.count(name, service)
-    hand(out: Arrival(transaction: now.transaction, count: now.count, events: []))
+    hand(out: Arrival(transaction: now.transaction, count: now.count, batch: nil))
   }
 
   deinit {
@@ -89,18 +89,18 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   private func recount() {
     // A store that can't be read now says so to whoever reads it.
     guard let now = try? Self.count(name, service), now.count != $count.value else { return }
-    hand(out: Arrival(transaction: now.transaction, count: now.count, events: [], isCounted: true))
+    hand(out: Arrival(transaction: now.transaction, count: now.count, batch: nil, isCounted: true))
   }
 
-  private func receive(_ events: [ServiceEvent]) {
-    guard let source = events.first?.source else { return }
-    let isReloaded = events.first?.kind == .reloaded
+  private func receive(_ batch: EventBatch) {
+    guard let first = batch.first else { return }
+    let (source, isReloaded) = (first.source, first.kind == .reloaded)
     guard let count = isReloaded ? (try? Self.count(name, service))?.count : source.counts[name] else {
       return
     }
     // The changes are made only if anybody watches: there may be a million.
-    let isOurs = events.contains { DatasetChange($0, of: name) != nil }
-    hand(out: Arrival(transaction: source.transaction, count: count, events: isOurs ? events : []))
+    let isOurs = batch.concerns(name)
+    hand(out: Arrival(transaction: source.transaction, count: count, batch: isOurs ? batch : nil))
   }
 
   private func hand(out arrival: Arrival) {
@@ -112,8 +112,8 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
         return arrival.transaction > last || arrival.isCounted && arrival.transaction == last
       }
       if isNews { $count.set(arrival.count) }
-      if !arrival.events.isEmpty {
-        $changes.set(making: { arrival.events.compactMap { DatasetChange($0, of: name) } })
+      if let batch = arrival.batch {
+        $changes.set(making: { batch.all.compactMap { DatasetChange($0, of: name) } })
       }
     }
   }

@@ -53,6 +53,7 @@ struct Features: Sendable, Equatable {
 
   /// The numbers as the nested arrays they came from.
   var json: JSON {
+    if shape.count == 1, shape[0] == values.count { return .array(values.map { .number(Double($0)) }) }
     var place = 0
     func build(_ shape: ArraySlice<Int>) -> JSON {
       guard let length = shape.first else {

@@ -110,7 +110,10 @@ final class MemoryContent {
     }
     let number = Int32(blocks.count)
     blocks.append(Block(rows: rows, first: slots.count))
-    slots.append(contentsOf: (0..<Int32(rowCount)).lazy.map { Slot(block: number, row: $0) })
+    if slots.capacity - slots.count < rowCount {
+      slots.reserveCapacity(max(slots.count + rowCount, 2 * slots.count))
+    }
+    for row in 0..<Int32(rowCount) { slots.append(Slot(block: number, row: row)) }
     addPositions(rowCount)
     tallies[ExactText(rows.dataset), default: Tally()].count += rowCount
     tallies[ExactText(rows.dataset), default: Tally()].widths[rows.features.columns, default: 0] += rowCount

@@ -96,6 +96,26 @@ def test_a_feature_that_is_not_finite_is_refused_and_nothing_added(dataset: maqu
     assert len(dataset) == 0
 
 
+@pytest.mark.parametrize("type", [numpy.float32, numpy.float64, numpy.int32])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_many_megabytes_come_back_as_they_were_appended(dataset: maquette.Dataset, type: type, order: str) -> None:
+    # More than one thread takes part in copying them.
+    rows = numpy.arange(40_001 * 65).reshape(40_001, 65).astype(type, order=order)
+    dataset.append(rows, [f"label {row % 3}" for row in range(len(rows))])
+    features, codes, labels = dataset.to_arrays()
+    assert numpy.array_equal(features, rows.astype(numpy.float32))
+    assert (codes == numpy.arange(len(rows)) % 3).all()
+
+
+def test_of_many_megabytes_the_first_feature_that_is_not_finite_is_told(dataset: maquette.Dataset) -> None:
+    rows = numpy.zeros((40_001, 65), numpy.float32)
+    for row, column in ((40_000, 64), (20_000, 1), (20_000, 3)):
+        rows[row, column] = numpy.nan
+    with pytest.raises(maquette.NotFiniteError, match="row 20000, column 1 "):
+        dataset.append(rows)
+    assert len(dataset) == 0
+
+
 def test_no_rows_are_refused(dataset: maquette.Dataset) -> None:
     with pytest.raises(maquette.NoRowsError):
         dataset.append(numpy.zeros((0, 3)), [])
