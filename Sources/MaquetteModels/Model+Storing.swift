@@ -125,6 +125,7 @@ extension Model {
         let archive = try Self.archive(of: document, in: service)
         let version = ModelVersion(document)
         try archive.check(document["checksum"], of: version.id)
+        trainer.letOthersWait()
         try restore(archive)
         let url = service.name + "/" + version.id
         var status = TrainingStatus(.loaded, data: ["source": "datastore", "url": .string(url)])
@@ -145,9 +146,11 @@ extension Model {
     trainingStream.set(TrainingStatus(.loading))
     do throws(MaquetteError) {
       let (status, result) = try load()
+      trainer.letOthersWait()
       trainingStream.set(status)
       return result
     } catch {
+      trainer.letOthersWait()
       trainingStream.set(
         TrainingStatus(
           .error, data: ["error": .string(error.message), "code": .number(Double(error.code.rawValue))]))

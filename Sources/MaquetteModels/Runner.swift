@@ -64,16 +64,26 @@ package final class Runner<Status: Sendable>: Sendable {
     let before = state.withLock { $0.run }
     let run = try begin()
     defer {
-      state.change {
-        $0.run = $0.isForgotten ? nil : before
-        $0.isForgotten = false
-        $0.isRunning = false
-        $0.thread = 0
+      state.change { state in
+        // A subscriber that heard the last event on this very thread may have started a run.
+        if state.run === run {
+          state.run = state.isForgotten ? nil : before
+          state.isRunning = false
+          state.isFinishing = false
+          state.thread = 0
+        }
+        state.isForgotten = false
       }
       run.finish(.success(()))
     }
     state.withLock { $0.thread = Thread.current }
     return try body()
+  }
+
+  /// What is left to do takes no time: who wants to begin something waits for it from now on, and is not told that it is
+  /// busy, so that whoever sees or hears what was done can go on with it. Only inside of ``exclusively(_:)``.
+  package func letOthersWait() {
+    state.change { $0.isFinishing = true }
   }
 
   private func begin() throws(MaquetteError) -> BackgroundRun {

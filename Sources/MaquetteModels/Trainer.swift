@@ -41,6 +41,9 @@ public final class Trainer: Sendable {
     _ body: () throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result { try runner.exclusively(body) }
 
+  /// See ``Runner/letOthersWait()``. Only inside of ``exclusively(_:)``.
+  func letOthersWait() { runner.letOthersWait() }
+
   /// Waits until the training that runs, or the last one, is over, and until the callbacks that watch it have returned
   /// from its last event.
   ///

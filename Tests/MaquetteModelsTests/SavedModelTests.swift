@@ -3,6 +3,7 @@ import MaquetteKernels
 import MaquetteStores
 import MaquetteStreams
 import MaquetteSystem
+import Synchronization
 import TestSupport
 import Testing
 
@@ -49,6 +50,33 @@ import Testing
     changed["metadata"] = ["note": "yours"]
     _ = try service.replace(id, with: changed, files: files)
     #expect(code { try other.load(from: store, id) } == .badFormat)
+  }
+
+  @Test func `may be trained by whoever hears that they are loaded`() throws {
+    let store = try store()
+    let saved = try trained("knn-classifier")
+    let id = try saved.save(in: store, name: "m")
+    let model = KNNClassifier()
+    let samples = try Samples.clouds(rows: 40)
+    let failures = Mutex<[String]>([])
+    let observation = model.$training.observe { [weak model] event in
+      guard event.value.phase == .loaded else { return }
+      do throws(MaquetteError) {
+        try model?.train(on: samples.features, labels: samples.labels)
+      } catch {
+        failures.withLock { $0.append(error.message) }
+      }
+    }
+    for _ in 0..<3 {
+      try model.load(from: store, id)
+      try model.wait()
+      #expect(model.training.phase == .success)
+      try model.upload(try saved.downloaded())
+      try model.wait()
+      #expect(model.training.phase == .success)
+    }
+    observation.cancel()
+    #expect(failures.withLock { $0 } == [])
   }
 
   @Test func `of before there were checksums are loaded`() throws {

@@ -70,6 +70,7 @@ extension Model {
       try loading { () throws(MaquetteError) in
         let files = try read()
         let model = try ModelFileFormats.model(in: files, for: Self.kind)
+        trainer.letOthersWait()
         try restore(model.archive)
         return (
           TrainingStatus(.loaded, data: ["source": "file"]), StoredModel(model, from: files)
@@ -88,6 +89,7 @@ extension ModelKinds {
     let model = try named(found.kind).init()
     try model.trainer.exclusively { () throws(MaquetteError) in
       try model.loading { () throws(MaquetteError) in
+        model.trainer.letOthersWait()
         try model.restore(found.archive)
         return (TrainingStatus(.loaded, data: ["source": "file"]), ())
       }
