@@ -224,14 +224,11 @@ protocol Session: AnyObject {
 
   /// Notes what the transaction does, so that whoever else watches the service learns of it.
   func log(_ batch: EventBatch) throws(MaquetteError)
-  /// The same, where the events have been made.
-  func log(_ events: [ServiceEvent]) throws(MaquetteError)
 }
 
+/// For a store that nobody else can watch.
 extension Session {
-  func log(_ batch: EventBatch) throws(MaquetteError) { try log(batch.all) }
-  /// For a store that nobody else can watch.
-  func log(_ events: [ServiceEvent]) throws(MaquetteError) {}
+  func log(_ batch: EventBatch) throws(MaquetteError) {}
 }
 
 extension Session {

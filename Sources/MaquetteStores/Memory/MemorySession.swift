@@ -15,9 +15,6 @@ final class MemorySession: Session {
 
   func requirePresence() {}
 
-  /// Nobody else can watch; events for each row would cost as much as the rows.
-  func log(_ batch: EventBatch) {}
-
   func record(_ id: DocumentID, _ parts: RecordParts) -> Record? {
     content.place(of: id).flatMap { record(at: Int64($0), parts) }
   }

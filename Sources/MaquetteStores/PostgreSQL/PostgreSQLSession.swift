@@ -267,7 +267,7 @@ final class PostgreSQLSession: Session {
     }
   }
 
-  func log(_ events: [ServiceEvent]) {
-    if isLogged { logged += ChangeEntry.entries(of: events) }
+  func log(_ batch: EventBatch) {
+    if isLogged { logged += ChangeEntry.entries(of: batch.all) }
   }
 }

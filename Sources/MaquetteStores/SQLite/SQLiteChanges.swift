@@ -194,12 +194,12 @@ final class SQLiteChanges {
 }
 
 extension SQLiteSession {
-  func log(_ events: [ServiceEvent]) throws(MaquetteError) {
-    guard !events.isEmpty else { return }
+  func log(_ batch: EventBatch) throws(MaquetteError) {
+    guard !batch.isEmpty else { return }
     if table.isLogged == nil { table.isLogged = try SQLiteChanges.areLogged(connection) }
     guard table.isLogged == true else { return }
     let before = connection.changes
-    try SQLiteChanges.add(ChangeEntry.entries(of: events), of: table.service, connection)
+    try SQLiteChanges.add(ChangeEntry.entries(of: batch.all), of: table.service, connection)
     table.count(in: [], between: before, and: connection.changes)
     logged = sqlite3_last_insert_rowid(connection.handle)
   }
