@@ -90,7 +90,10 @@ static void season(uint64_t seed) {
   remove_files();
   pool all = {.entrance = PTHREAD_MUTEX_INITIALIZER};
   pool_fill(&all);
-  all.inside = caller_new(&all, seed + 1000);
+  caller *inside = caller_new(&all, seed + 1000);
+  pthread_mutex_lock(&all.entrance); /* callbacks come already */
+  all.inside = inside;
+  pthread_mutex_unlock(&all.entrance);
   worker workers[THREADS];
   pthread_t threads[THREADS];
   for (uint64_t i = 0; i < THREADS; i++) {
@@ -99,7 +102,6 @@ static void season(uint64_t seed) {
   }
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   pthread_mutex_lock(&all.entrance); /* no callback makes anything from here on */
-  caller *inside = all.inside;
   all.inside = NULL;
   pthread_mutex_unlock(&all.entrance);
   caller_free(inside);
