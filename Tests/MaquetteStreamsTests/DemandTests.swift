@@ -51,7 +51,7 @@ import Testing
     queue.cancel()
     #expect(log.all == ["begin", "began"])
     subscription.cancel()
-    // Its function may be running on a thread of its own, with the value that is held: then it goes a little later.
+    // Its function does not run any more. A delivery thread that had it in hand lets go of it a moment later.
     let deadline = Deadline(milliseconds: 10_000)
     while log.all.count < 3, !deadline.hasPassed { sched_yield() }
     #expect(log.all == ["begin", "began", "end"])

@@ -1,10 +1,8 @@
-import Glibc
 import MaquetteFormats
 import MaquetteKernels
 import MaquetteStores
 import MaquetteStreams
 import MaquetteSystem
-import Synchronization
 import TestSupport
 import Testing
 

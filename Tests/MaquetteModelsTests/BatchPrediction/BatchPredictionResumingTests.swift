@@ -4,7 +4,6 @@ import MaquetteKernels
 import MaquetteStores
 import MaquetteStreams
 import MaquetteSystem
-import Synchronization
 import TestSupport
 import Testing
 

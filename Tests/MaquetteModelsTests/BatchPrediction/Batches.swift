@@ -1,4 +1,3 @@
-import Glibc
 import MaquetteFormats
 import MaquetteKernels
 import MaquetteStores
