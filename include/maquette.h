@@ -679,23 +679,23 @@ maquette_status maquette_dataset_distinct_matching(const maquette_dataset *datas
                                                    const char *query, char **values, maquette_error **error);
 
 /** The shape of the matrix that the instances' features make; 0 × 0 without instances.
- *  @param dataset to measure. Its features are gathered once and kept until the dataset changes.
+ *  @param dataset to measure. Nothing is gathered: that every instance is as wide, maquette_dataset_read() finds out.
  *  @param[out] rows instances.
- *  @param[out] cols features of each.
+ *  @param[out] cols features of the first that has any.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (an instance without features, or of another width).
- *  Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT. Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_shape(const maquette_dataset *dataset, int64_t *rows, int64_t *cols,
                                        maquette_error **error);
 
 /** All features as one matrix, in the order the instances were added, with their labels.
  *  @param dataset to read.
- *  @param[in,out] features your memory, [rows, cols] as maquette_dataset_shape() says, dtype F32 or F64, filled in.
+ *  @param[in,out] features your memory, [rows, cols] as maquette_dataset_shape() says, dtype F32 or F64, filled in; dense
+ *         F32 is the fastest. After a failure it holds nothing of meaning.
  *  @param[out] label_codes NULL, or `rows` numbers: the index of each row's label in `labels`, -1 for none.
  *  @param[out] labels NULL, or a JSON array of the labels, the first seen first; yours to free.
  *  @param[out] error may be NULL.
- *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (also: the dataset has changed since its shape was asked).
- *  Threads: any. In a callback: yes. Since 0.1. */
+ *  @return OK, E_BAD_HANDLE, E_INVALID_ARGUMENT, E_BAD_SHAPE (an instance without features, or of another width; the
+ *  dataset has changed since its shape was asked). Threads: any. In a callback: yes. Since 0.1. */
 maquette_status maquette_dataset_read(const maquette_dataset *dataset, maquette_matrix *features, int32_t *label_codes,
                                       char **labels, maquette_error **error);
 

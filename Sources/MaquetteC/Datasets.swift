@@ -209,9 +209,9 @@ public func maquette_dataset_shape(
     let dataset = try datasets[dataset].dataset
     let rows = try required(rows, "rows")
     let columns = try required(cols, "cols")
-    let features = try dataset.table().features
-    rows.pointee = Int64(features.rows)
-    columns.pointee = Int64(features.columns)
+    let shape = try dataset.shape()
+    rows.pointee = Int64(shape.rows)
+    columns.pointee = Int64(shape.columns)
   }
 }
 
@@ -225,22 +225,27 @@ public func maquette_dataset_read(
     let dataset = try datasets[dataset].dataset
     let view = try MatrixView(features, "features")
     try view.requireWritable("features")
-    let table = try dataset.table()
-    guard view.rows == table.features.rows, view.columns == table.features.columns else {
-      throw MaquetteError(
-        .badShape,
-        "features is \(view.rows) × \(view.columns); the dataset is \(table.features.rows) × \(table.features.columns)",
-        name: "features")
-    }
-    let names = labels == nil ? nil : try owned(.array(table.labels.names.map { .string($0) }))
-    table.features.withUnsafeBufferPointer { floats in
-      if let base = floats.baseAddress { view.write(from: base) }
-    }
+    let column = try read(dataset, into: view)
+    let names = labels == nil ? nil : try owned(.array(column.names.map { .string($0) }))
     if let label_codes {
-      for (row, code) in table.labels.codes.enumerated() { label_codes[row] = code }
+      for (row, code) in column.codes.enumerated() { label_codes[row] = code }
     }
     if let labels { labels.pointee = names }
   }
+}
+
+/// - Returns: the labels of the rows.
+private func read(_ dataset: Dataset, into view: MatrixView) throws(MaquetteError) -> LabelColumn {
+  if let dense = view.dense {
+    let features = FloatBuffer(borrowing: dense, count: view.rows * view.columns)
+    return try dataset.read(rows: view.rows, columns: view.columns, into: features)
+  }
+  let table = try dataset.table()
+  try table.requireShape(rows: view.rows, columns: view.columns)
+  table.features.withUnsafeBufferPointer { floats in
+    if let base = floats.baseAddress { view.write(from: base) }
+  }
+  return table.labels
 }
 
 @implementation @_cdecl("maquette_dataset_counts")

@@ -2,10 +2,11 @@ import Glibc
 package import MaquetteSystem
 import Synchronization
 
-/// A block of floats on a 64-byte boundary, freed with its last owner.
+/// A block of floats on a 64-byte boundary, freed with its last owner; or memory of somebody else.
 package final class FloatBuffer: @unchecked Sendable {  // written only by its maker, before it is shared
   package let pointer: UnsafeMutablePointer<Float>
   package let count: Int
+  /// 0 of memory that is not ours.
   private let bytes: Int
 
   /// What threads that share the filling of a large block do best at a time: no two of them meet a large page that
@@ -31,6 +32,13 @@ package final class FloatBuffer: @unchecked Sendable {  // written only by its m
     self.bytes = bytes
   }
 
+  /// Memory that somebody lends, to be written into: whoever makes this must let go of it before the lender does.
+  package init(borrowing memory: UnsafeMutablePointer<Float>, count: Int) {
+    pointer = memory
+    self.count = count
+    bytes = 0
+  }
+
   private static func allocate(_ bytes: Int) -> UnsafeMutableRawPointer? {
     var memory: UnsafeMutableRawPointer?
     guard bytes < LargeBlocks.smallest else { return LargeBlocks.allocate(bytes) }
@@ -38,7 +46,11 @@ package final class FloatBuffer: @unchecked Sendable {  // written only by its m
   }
 
   deinit {
-    if bytes < LargeBlocks.smallest { free(pointer) } else { LargeBlocks.give(pointer, bytes) }
+    switch bytes {
+    case 0: break
+    case ..<LargeBlocks.smallest: free(pointer)
+    default: LargeBlocks.give(pointer, bytes)
+    }
   }
 }
 

@@ -27,6 +27,19 @@ import Testing
     #expect(JSON(Double.nan) == .null)
   }
 
+  @Test(arguments: [
+    (0.0, "0"), (-0.0, "-0.0"), (7, "7"), (-9, "-9"), (10, "10"), (-1000, "-1000"),
+    (1_234_567_890, "1234567890"),
+    (9_007_199_254_740_991, "9007199254740991"), (-9_007_199_254_740_991, "-9007199254740991"),
+    (9_007_199_254_740_992, "9007199254740992.0"), (1e300, "1e+300"),
+  ])
+  func `writes whole numbers without a fraction as far as all of them can be told apart`(
+    value: Double, text: String
+  ) throws {
+    #expect(JSON.number(value).description == text)
+    #expect(try JSON(parsing: text).number?.bitPattern == value.bitPattern)
+  }
+
   @Test func `keeps the later of two members of one name`() throws {
     #expect(try JSON(parsing: "{\"a\":1,\"b\":2,\"a\":3}") == ["a": 3, "b": 2])
   }

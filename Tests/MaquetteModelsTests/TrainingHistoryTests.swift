@@ -369,7 +369,8 @@ private final class Gate: Sendable {
     }
     try train(model, samples())
     let later = try TrainingHistory(in: store)
-    while try later.run("base-1").status.isRunning { sched_yield() }
+    // Nothing waits for the thread that writes the runs: it may not even have begun with this one.
+    while try later.runs().first?.status.isRunning != false { sched_yield() }
     #expect(try later.run("base-1").logs["loss"]?.count == 30)
     #expect(try later.run("base-1").checkpoints.count == 1)
   }

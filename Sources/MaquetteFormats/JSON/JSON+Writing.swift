@@ -45,12 +45,28 @@ extension JSON: CustomStringConvertible {
 
   private static func write(_ value: Double, to output: inout [UInt8]) {
     if let whole = Int(exactly: value), whole.magnitude < 1 << 53 {
+      if value.sign == .minus { output.append(UInt8(ascii: "-")) }
       // -0.0 has no integer of its own.
-      output.append(contentsOf: (whole == 0 && value.sign == .minus ? "-0.0" : String(whole)).utf8)
+      if whole == 0, value.sign == .minus { return output.append(contentsOf: "0.0".utf8) }
+      write(whole.magnitude, to: &output)
     } else if value.isFinite {
       output.append(contentsOf: value.description.utf8)
     } else {
       output.append(contentsOf: "null".utf8)
+    }
+  }
+
+  /// Digit by digit: a string of each would take longer than all the rest, and most numbers are small.
+  private static func write(_ whole: UInt, to output: inout [UInt8]) {
+    guard whole >= 10 else { return output.append(UInt8(ascii: "0") + UInt8(whole)) }
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+      var (rest, start) = (whole, digits.count)
+      while rest > 0, start > 0 {
+        start -= 1
+        digits.initializeElement(at: start, to: UInt8(ascii: "0") + UInt8(rest % 10))
+        rest /= 10
+      }
+      output.append(contentsOf: digits[start...])
     }
   }
 

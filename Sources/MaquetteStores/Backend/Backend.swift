@@ -166,6 +166,9 @@ protocol Session: AnyObject {
   func newest(named name: String, _ parts: RecordParts) throws(MaquetteError) -> Record?
   /// All instances of a dataset. A label that may be missing is read as one that may not.
   func table(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable
+  /// Reads the features of all instances of a dataset into memory for just them, row after row, and returns their
+  /// labels; nil where the store does that no better than ``table(_:_:)``, or the memory is for other rows.
+  func read(_ dataset: String, into features: FloatBuffer) throws(MaquetteError) -> LabelColumn?
   /// The next instances of a dataset.
   func block(_ request: BlockRequest) throws(MaquetteError) -> Block
   /// What the predictions of the service have in common; nil where no batch was made.

@@ -1,9 +1,12 @@
 import MaquetteFormats
+import MaquetteKernels
 import MaquetteSystem
 
 /// What a store does that keeps things as they are given.
 extension Session {
   func currentVersion() throws(MaquetteError) -> StoreVersion { version }
+
+  func read(_ dataset: String, into features: FloatBuffer) throws(MaquetteError) -> LabelColumn? { nil }
 
   func store(_ records: [NewRecord]) throws(MaquetteError) -> [Record] {
     var stored: [Record] = []

@@ -15,11 +15,20 @@ extension SQLiteSession {
       name: connection.path)
   }
 
+  func read(_ dataset: String, into features: FloatBuffer) throws(MaquetteError) -> LabelColumn? {
+    // The table, which shares memory that may be borrowed, does not leave here.
+    try counted(dataset, .label, into: features)?.labels
+  }
+
   /// The table of as many rows as are written down; nil if there are more or fewer.
-  private func counted(_ dataset: String, _ target: TargetKind) throws(MaquetteError) -> InstanceTable? {
+  ///
+  /// - Parameter features: memory for just these rows; nil: new.
+  private func counted(
+    _ dataset: String, _ target: TargetKind, into features: FloatBuffer? = nil
+  ) throws(MaquetteError) -> InstanceTable? {
     let rows = try count(dataset)
-    let collection = try Collection(
-      self, BlockRequest(dataset: dataset, target: target, rows: rows), rows: rows)
+    let request = BlockRequest(dataset: dataset, target: target, rows: rows)
+    guard let collection = try Collection(self, request, rows: rows, into: features) else { return nil }
     // Usually the service holds nothing else, and no row need be asked whose it is.
     let isAlone = rows == (try count(nil))
     let statement = try connection.statement(
@@ -39,7 +48,9 @@ extension SQLiteSession {
   func block(_ request: BlockRequest) throws(MaquetteError) -> Block {
     if request.field != "x" { return try documents(request) }
     let rows = max(1, min(request.rows, try count(request.dataset)))
-    let collection = try Collection(self, request, rows: rows)
+    guard let collection = try Collection(self, request, rows: rows) else {
+      throw MaquetteError(.internal, "a block had no memory")
+    }
     let isAlone = try count(request.dataset) == count(nil)
     // The inner query hands its rows over one by one.
     let statement = try connection.statement(
@@ -98,14 +109,20 @@ extension SQLiteSession {
     let features: FloatBuffer
     let targets: FloatBuffer?
 
-    init(_ session: SQLiteSession, _ request: BlockRequest, rows: Int) throws(MaquetteError) {
+    /// - Parameter memory: for just these rows; nil: new.
+    /// - Returns: nil if the memory is for other rows.
+    init?(
+      _ session: SQLiteSession, _ request: BlockRequest, rows: Int, into memory: FloatBuffer? = nil
+    ) throws(MaquetteError) {
       self.session = session
       self.request = request
       self.rows = rows
       width =
         if let width = request.width { width } else { try session.width(request.dataset, except: nil) ?? 0 }
       // Rows are written whole, and only those are handed on.
-      features = try FloatBuffer(unwritten: try Self.size(rows, width))
+      let size = try Self.size(rows, width)
+      features = if let memory { memory } else { try FloatBuffer(unwritten: size) }
+      guard memory == nil || features.count == size else { return nil }
       guard request.target == .values else {
         targetWidth = 0
         targets = nil

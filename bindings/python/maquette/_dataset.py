@@ -288,7 +288,7 @@ class Dataset(Exchange, Tables):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Instances and features of each."""
+        """Instances, and features of the first that has any; :meth:`to_arrays` finds out whether all have as many."""
         rows, cols = c_int64(), c_int64()
         self._call(library.maquette_dataset_shape, byref(rows), byref(cols))
         return rows.value, cols.value
