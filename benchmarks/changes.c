@@ -1,6 +1,7 @@
 /* Times how long a change takes to be seen, and what watching costs those who write.
  *
  *   changes LOCATION same CHANGES     a subscriber of this process: from the call that makes the change
+ *   changes LOCATION bare CHANGES     no library at all: from a signal to a thread that waits for it
  *   changes LOCATION other CHANGES    one of another process: from the return of the call
  *   changes LOCATION cost CHANGES     nobody watches, then another process does: nanoseconds of a call that adds one
  *                                     instance, and of one that adds 1,000
@@ -8,6 +9,7 @@
  * Prints JSON: nanoseconds. */
 #include "maquette.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -70,6 +72,41 @@ static void report(int64_t *times, int count) {
 static void pause_for(long microseconds) {
   struct timespec time = {0, microseconds * 1000};
   nanosleep(&time, NULL);
+}
+
+/* What the system alone takes to wake a thread: the least that a callback on a thread of its own can take. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t signal_given = PTHREAD_COND_INITIALIZER;
+static int is_given;
+
+static void *wait_for_signals(void *unused) {
+  (void)unused;
+  for (;;) {
+    pthread_mutex_lock(&lock);
+    while (!is_given) pthread_cond_wait(&signal_given, &lock);
+    is_given = 0;
+    pthread_mutex_unlock(&lock);
+    atomic_store(&seen, now());
+  }
+  return NULL;
+}
+
+static void bare(int count) {
+  pthread_t thread;
+  if (pthread_create(&thread, NULL, wait_for_signals, NULL) != 0) exit(1);
+  int64_t *times = calloc((size_t)count, sizeof *times);
+  for (int i = 0; i < count; i++) {
+    atomic_store(&seen, 0);
+    int64_t start = now();
+    pthread_mutex_lock(&lock);
+    is_given = 1;
+    pthread_cond_signal(&signal_given);
+    pthread_mutex_unlock(&lock);
+    while (atomic_load(&seen) == 0) {}
+    times[i] = atomic_load(&seen) - start;
+    pause_for(200);
+  }
+  report(times, count);
 }
 
 static void same(const char *location, int count) {
@@ -171,6 +208,7 @@ int main(int count, char **words) {
   int changes = atoi(words[3]);
   if (!strcmp(words[2], "observe")) observe(words[1]);
   else if (!strcmp(words[2], "same")) same(words[1], changes);
+  else if (!strcmp(words[2], "bare")) bare(changes);
   else if (!strcmp(words[2], "other")) other(words[0], words[1], changes);
   else cost(words[0], words[1], changes);
   return 0;
