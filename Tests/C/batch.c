@@ -362,11 +362,8 @@ typedef struct given {
     double real;
   } out;
   int bad;
-  void *replacement;
+  void *replacement, *right[8];
 } given;
-
-#define P(n, pointer) (g->bad == (n) ? NULL : (pointer))
-#define H(n, handle) (g->bad == (n) ? g->replacement : (void *)(handle))
 
 #define FUNCTIONS(X)                                                                                                  \
   X(batch_prediction_open, "HII", (H(0, g->store), P(1, "x"), P(2, (maquette_batch_prediction **)&g->out.handle), e)) \
@@ -386,42 +383,13 @@ typedef struct given {
   X(metrics_log_loss, "IIII", (P(0, g->rows.y), P(1, &g->matrix), P(2, g->rows.y), P(3, &g->out.real), e))            \
   X(batch_prediction_clear, "H", (H(0, g->batch), e))
 
-#define DEFINE(name, positions, arguments) \
-  static maquette_status call_##name(given *g, maquette_error **e) { return maquette_##name arguments; }
-FUNCTIONS(DEFINE)
-
-static const struct {
-  const char *name, *positions;
-  maquette_status (*call)(given *g, maquette_error **e);
-} functions[] = {
-#define ROW(name, positions, arguments) {#name, positions, call_##name},
-    FUNCTIONS(ROW)};
-
-static void run(given *g, size_t i, maquette_status expected) {
-  memset(&g->out, 0xA5, sizeof g->out);
-  char before[sizeof g->out];
-  memcpy(before, &g->out, sizeof before);
-  maquette_error *failure = NULL;
-  maquette_status status = functions[i].call(g, &failure);
-  CHECK(status == expected, "%s, argument %d bad: %s instead of %s: %s", functions[i].name, g->bad,
-        maquette_status_name(status), maquette_status_name(expected), failure ? maquette_error_message(failure) : "");
-  CHECK((status != MAQUETTE_OK) == (failure != NULL), "%s", functions[i].name);
-  if (status != MAQUETTE_OK) {
-    CHECK(!memcmp(before, &g->out, sizeof before), "%s, argument %d: wrote an output", functions[i].name, g->bad);
-    CHECK(status != MAQUETTE_E_INVALID_ARGUMENT || *maquette_error_name(failure), "%s: no name", functions[i].name);
-    CHECK(functions[i].call(g, NULL) == expected, "%s without an error object", functions[i].name);
-  } else {
-    char *untouched;
-    memset(&untouched, 0xA5, sizeof untouched);
-    if (g->out.text != untouched) maquette_string_free(g->out.text);
-    if (g->out.handle != untouched) {
-      maquette_batch_prediction_destroy(g->out.handle), maquette_predictions_destroy(g->out.handle);
-      maquette_confusion_destroy(g->out.handle);
-    }
-    maquette_batch_prediction_wait(g->batch, MAQUETTE_FOREVER, NULL);
-  }
-  maquette_error_destroy(failure);
+static void give_back(given *g) {
+  maquette_string_free(g->out.text), maquette_batch_prediction_destroy(g->out.handle);
+  maquette_predictions_destroy(g->out.handle), maquette_confusion_destroy(g->out.handle);
+  maquette_batch_prediction_wait(g->batch, MAQUETTE_FOREVER, NULL);
 }
+
+#include "given.h"
 
 TEST(bad_arguments, "NULL, destroyed, random and wrong-kind handles are statuses everywhere") {
   given g = {.bad = -1, .rows = rows_of(9, 4)};
@@ -435,30 +403,13 @@ TEST(bad_arguments, "NULL, destroyed, random and wrong-kind handles are statuses
   g.matrix = F32(g.values, 9, 3);
   g.event = (maquette_event){.struct_size = sizeof g.event, .json = "{\"status\": \"idle\"}"};
   g.status.struct_size = sizeof g.status, g.scores.struct_size = sizeof g.scores;
-  for (size_t i = 0; i < COUNT(functions); i++) run(&g, i, MAQUETTE_OK);
+  run_all_well(&g);
   maquette_batch_prediction *gone = batch_of(g.store, "gone");
   maquette_batch_prediction_destroy(gone);
   int mine = 0;
   void *handles[] = {NULL, gone, &mine, (void *)1, (void *)~0ul, g.store, g.dataset, g.model, g.batch, g.predictions,
                      g.confusion, maquette_batch_prediction_status(g.batch)};
-  for (size_t i = 0; i < COUNT(functions); i++)
-    for (g.bad = 0; functions[i].positions[g.bad]; g.bad++) {
-      char meaning = functions[i].positions[g.bad];
-      if (meaning == '-') run(&g, i, MAQUETTE_OK);
-      if (meaning == 'I') run(&g, i, MAQUETTE_E_INVALID_ARGUMENT);
-      for (size_t h = 0; meaning == 'H' && h < COUNT(handles); h++) {
-        const char *name = functions[i].name;
-        bool opens = !strcmp(name, "batch_prediction_open"), predicts = !strcmp(name, "batch_prediction_predict");
-        void *right = opens                                ? (void *)g.store
-                      : predicts && g.bad == 1             ? (void *)g.model
-                      : predicts && g.bad == 2             ? (void *)g.dataset
-                      : !strncmp(name, "predictions", 11)  ? (void *)g.predictions
-                      : !strncmp(name, "confusion_s", 11) || !strncmp(name, "confusion_r", 11) ? (void *)g.confusion
-                                                           : (void *)g.batch;
-        g.replacement = handles[h];
-        if (handles[h] != right) run(&g, i, MAQUETTE_E_BAD_HANDLE);
-      }
-    }
+  run_all_badly(&g, handles, COUNT(handles));
   for (size_t h = 0; h < COUNT(handles); h++) {
     if (handles[h] != g.batch) {
       CHECK(maquette_batch_prediction_cancel(handles[h]) == MAQUETTE_E_BAD_HANDLE);
@@ -473,8 +424,7 @@ TEST(bad_arguments, "NULL, destroyed, random and wrong-kind handles are statuses
     if (handles[h] != g.confusion) maquette_confusion_destroy(handles[h]);
   }
   FAILS(MAQUETTE_E_INVALID_ARGUMENT, "targets", maquette_predictions_targets(g.predictions, NULL, &error));
-  g.bad = -1;
-  for (size_t i = 0; i < COUNT(functions); i++) run(&g, i, MAQUETTE_OK);
+  run_all_well(&g);
   maquette_confusion_destroy(g.confusion), maquette_predictions_destroy(g.predictions);
   maquette_batch_prediction_destroy(g.batch), maquette_model_destroy(g.model), maquette_dataset_destroy(g.dataset);
   maquette_store_destroy(g.store), rows_free(g.rows);

@@ -124,15 +124,10 @@ typedef struct given {
     char *text;
     size_t size;
   } out;
-  /* Which argument is replaced, from 0; -1 for none; and by what, if it is a handle. */
   int bad;
-  void *replacement;
+  void *replacement, *right[8];
 } given;
 
-#define P(n, pointer) (g->bad == (n) ? NULL : (pointer))
-#define H(n, handle) (g->bad == (n) ? g->replacement : (handle))
-
-/* Name, what NULL does in each position — H a bad handle, I an invalid argument, - nothing — and the call. */
 #define FUNCTIONS(X)                                                                                                   \
   X(model_download, "HI--", (H(0, g->model), P(1, g->path), P(2, "{}"), P(3, &g->out.text), e))                        \
   X(model_download_bytes, "H-II", (H(0, g->model), P(1, "{}"), P(2, &g->out.bytes), P(3, &g->out.size), e))            \
@@ -141,31 +136,11 @@ typedef struct given {
   X(model_open_files, "I-I", (P(0, g->paths), 1, P(2, (maquette_model **)&g->out.handle), e))                          \
   X(model_open_bytes, "I-I", (P(0, g->bytes), g->size, P(2, (maquette_model **)&g->out.handle), e))
 
-#define DEFINE(name, positions, arguments) \
-  static maquette_status call_##name(given *g, maquette_error **e) { return maquette_##name arguments; }
-FUNCTIONS(DEFINE)
-
-static const struct {
-  const char *name, *positions;
-  maquette_status (*call)(given *g, maquette_error **e);
-} functions[] = {
-#define ROW(name, positions, arguments) {#name, positions, call_##name},
-    FUNCTIONS(ROW)};
-
-static void run(given *g, size_t i, maquette_status expected) {
-  memset(&g->out, 0, sizeof g->out);
-  maquette_error *failure = NULL;
-  maquette_status status = functions[i].call(g, &failure);
-  CHECK(status == expected, "%s, argument %d bad: %s instead of %s", functions[i].name, g->bad,
-        maquette_status_name(status), maquette_status_name(expected));
-  if (status != MAQUETTE_OK) {
-    CHECK(maquette_error_status(failure) == status && strlen(maquette_error_message(failure)) > 10);
-    CHECK(status != MAQUETTE_E_INVALID_ARGUMENT || *maquette_error_name(failure), "%s", functions[i].name);
-    CHECK(!g->out.bytes && !g->out.handle && !g->out.text && !g->out.size, "%s wrote an output", functions[i].name);
-  }
-  maquette_error_destroy(failure);
+static void give_back(given *g) {
   maquette_string_free(g->out.text), maquette_bytes_free(g->out.bytes), maquette_model_destroy(g->out.handle);
 }
+
+#include "given.h"
 
 TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywhere") {
   rows content = rows_of(30, 4);
@@ -178,18 +153,8 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
   maquette_model_destroy(gone);
   int mine = 0;
   void *handles[] = {NULL, gone, maquette_model_training(g.model), &mine, (void *)3, (void *)~0ul};
-  for (size_t i = 0; i < COUNT(functions); i++) {
-    g.bad = -1;
-    run(&g, i, MAQUETTE_OK);
-    for (g.bad = 0; functions[i].positions[g.bad]; g.bad++) {
-      char meaning = functions[i].positions[g.bad];
-      if (meaning != 'H') run(&g, i, meaning == 'I' ? MAQUETTE_E_INVALID_ARGUMENT : MAQUETTE_OK);
-      for (size_t h = 0; meaning == 'H' && h < COUNT(handles); h++) {
-        g.replacement = handles[h];
-        run(&g, i, MAQUETTE_E_BAD_HANDLE);
-      }
-    }
-  }
+  run_all_well(&g);
+  run_all_badly(&g, handles, COUNT(handles));
   const char *broken[] = {"\xff"}, *none[] = {NULL};
   maquette_model *model;
   FAILS(MAQUETTE_E_BAD_UTF8, "paths[0]", maquette_model_upload(g.model, broken, 1, NULL, &error));

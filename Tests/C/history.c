@@ -117,88 +117,58 @@ TEST(options, "Checkpoints are saved as the options say; without a name the runs
 
 /* ---- Hostile calls ---- */
 
-typedef struct fixture {
+typedef struct given {
   maquette_store *store;
   maquette_model *model;
   maquette_history *history;
-  char *text;
-  void *handle;
-  int bad; /* the argument that is replaced */
-  void *replacement;
-} fixture;
+  struct {
+    char *text;
+    void *handle;
+  } out;
+  int bad;
+  void *replacement, *right[8];
+} given;
 
-#define P(n, pointer) (f->bad == (n) ? NULL : (pointer))
-#define H(n, handle) (f->bad == (n) ? f->replacement : (handle))
-#define X(name, positions, arguments) \
-  static maquette_status call_##name(fixture *f, maquette_error **e) { return maquette_history_##name arguments; }
-#define HISTORY_FUNCTIONS                                                                                       \
-  X(open, "HI", (H(0, f->store), P(1, (maquette_history **)&f->handle), e))                                     \
-  X(track, "HH--", (H(0, f->history), H(1, f->model), P(2, "base"), P(3, "{}"), NULL, e))                       \
-  X(flush, "H", (H(0, f->history), MAQUETTE_FOREVER, e))                                                        \
-  X(runs, "H-I", (H(0, f->history), P(1, "{}"), P(2, &f->text), e))                                             \
-  X(run, "HII", (H(0, f->history), P(1, "kept-1"), P(2, &f->text), e))                                          \
-  X(compare, "HII", (H(0, f->history), P(1, "[\"kept-1\"]"), P(2, &f->text), e))                                \
-  X(restore, "HI-H-", (H(0, f->history), P(1, "kept-1"), P(2, "kept-1@final"), H(3, f->model), P(4, &f->text), e)) \
-  X(remove, "HI", (H(0, f->history), P(1, "nobody"), 1, &f->text, e))
-HISTORY_FUNCTIONS
-#undef X
-#define X(name, positions, arguments) {#name, positions, call_##name},
-static const struct {
-  const char *name, *positions;
-  maquette_status (*call)(fixture *f, maquette_error **e);
-} functions[] = {HISTORY_FUNCTIONS};
-#undef X
+#define FUNCTIONS(X)                                                                                                           \
+  X(history_open, "HI", (H(0, g->store), P(1, (maquette_history **)&g->out.handle), e))                                        \
+  X(history_track, "HH--", (H(0, g->history), H(1, g->model), P(2, "base"), P(3, "{}"), NULL, e))                              \
+  X(history_flush, "H", (H(0, g->history), MAQUETTE_FOREVER, e))                                                               \
+  X(history_runs, "H-I", (H(0, g->history), P(1, "{}"), P(2, &g->out.text), e))                                                \
+  X(history_run, "HII", (H(0, g->history), P(1, "kept-1"), P(2, &g->out.text), e))                                             \
+  X(history_compare, "HII", (H(0, g->history), P(1, "[\"kept-1\"]"), P(2, &g->out.text), e))                                   \
+  X(history_restore, "HI-H-", (H(0, g->history), P(1, "kept-1"), P(2, "kept-1@final"), H(3, g->model), P(4, &g->out.text), e)) \
+  X(history_remove, "HI", (H(0, g->history), P(1, "nobody"), 1, &g->out.text, e))
 
-static void check_refusal(fixture *f, size_t i, maquette_status expected) {
-  f->text = (char *)f, f->handle = f;
-  maquette_error *failure = NULL;
-  maquette_status status = functions[i].call(f, &failure);
-  CHECK(status == expected, "%s, argument %d: %s", functions[i].name, f->bad, maquette_status_name(status));
-  CHECK(maquette_error_status(failure) == expected && strlen(maquette_error_message(failure)) > 10, "%s", functions[i].name);
-  CHECK(f->text == (char *)f && f->handle == f, "%s, argument %d: wrote an output", functions[i].name, f->bad);
-  maquette_error_destroy(failure);
-  CHECK(functions[i].call(f, NULL) == expected, "%s without an error object", functions[i].name);
-}
+static void give_back(given *g) { maquette_string_free(g->out.text), maquette_history_destroy(g->out.handle); }
+
+#include "given.h"
 
 TEST(hostile, "NULL, destroyed, random and wrong-kind handles in any position are a status, and outputs stay") {
   rows content = rows_of(30, 4);
-  fixture f = {.store = store_of("memory:"), .model = model_of("knn-classifier", NULL)};
-  f.history = history_of(f.store);
-  maquette_tracking *tracking = track(f.history, f.model, "kept"), *gone_tracking = track(f.history, f.model, "gone");
-  train(f.model, &content);
+  given g = {.store = store_of("memory:"), .model = model_of("knn-classifier", NULL)};
+  g.history = history_of(g.store);
+  maquette_tracking *tracking = track(g.history, g.model, "kept"), *gone_tracking = track(g.history, g.model, "gone");
+  train(g.model, &content);
   maquette_tracking_destroy(tracking), maquette_tracking_destroy(tracking), maquette_tracking_destroy(gone_tracking);
-  OK(maquette_history_flush(f.history, MAQUETTE_FOREVER, &error));
-  for (size_t i = 0; i < COUNT(functions); i++) { /* all is well: otherwise the rest would show nothing */
-    f.bad = -1, f.text = NULL, f.handle = NULL;
-    maquette_status status = functions[i].call(&f, NULL);
-    CHECK(status == (strcmp(functions[i].name, "remove") ? MAQUETTE_OK : MAQUETTE_E_NOT_FOUND), "%s: %s",
-          functions[i].name, maquette_status_name(status));
-    maquette_string_free(f.text), maquette_history_destroy(f.handle);
-  }
-  maquette_history *gone = history_of(f.store);
-  maquette_stream *gone_stream = maquette_history_changes(gone), *stream = maquette_history_changes(f.history);
-  CHECK(gone_stream && stream && stream == maquette_history_changes(f.history));
+  OK(maquette_history_flush(g.history, MAQUETTE_FOREVER, &error));
+  g.bad = -1;
+  for (size_t i = 0; i < COUNT(functions); i++) /* otherwise the rest would show nothing */
+    run(&g, &functions[i], strcmp(functions[i].name, "history_remove") ? MAQUETTE_OK : MAQUETTE_E_NOT_FOUND);
+  maquette_history *gone = history_of(g.store);
+  maquette_stream *gone_stream = maquette_history_changes(gone), *stream = maquette_history_changes(g.history);
+  CHECK(gone_stream && stream && stream == maquette_history_changes(g.history));
   maquette_history_destroy(gone), maquette_history_destroy(gone);
   int mine = 0;
   void *handles[24] = {NULL, gone, gone_stream, gone_tracking, stream, &mine, (void *)1, (void *)3, (void *)~0ul,
-                       f.store, f.model, f.history};
+                       g.store, g.model, g.history};
   uint64_t state = 42;
   for (size_t h = 12; h < COUNT(handles); h++) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     handles[h] = (void *)(uintptr_t)(state >> (h % 3 * 16));
   }
-  for (size_t i = 0; i < COUNT(functions); i++)
-    for (f.bad = 0; functions[i].positions[f.bad]; f.bad++) {
-      char meaning = functions[i].positions[f.bad];
-      if (meaning == 'I') check_refusal(&f, i, MAQUETTE_E_INVALID_ARGUMENT);
-      for (size_t h = 0; meaning == 'H' && h < COUNT(handles); h++) {
-        f.replacement = handles[h];
-        void *right = f.bad == 1 || f.bad == 3 ? (void *)f.model : strcmp(functions[i].name, "open") ? (void *)f.history : (void *)f.store;
-        if (f.replacement != right) check_refusal(&f, i, MAQUETTE_E_BAD_HANDLE);
-      }
-    }
+  run_all_badly(&g, handles, COUNT(handles));
   for (size_t h = 0; h < COUNT(handles); h++) {
-    if (handles[h] != f.history) {
+    if (handles[h] != g.history) {
       CHECK(maquette_history_changes(handles[h]) == NULL);
       maquette_history_destroy(handles[h]);
     }
@@ -207,19 +177,19 @@ TEST(hostile, "NULL, destroyed, random and wrong-kind handles in any position ar
   char *text = NULL;
   FAILS(MAQUETTE_E_BAD_HANDLE, "", maquette_stream_value(gone_stream, &text, &error));
   FAILS(MAQUETTE_E_READ_ONLY, "", maquette_stream_set(stream, "{}", &error));
-  FAILS(MAQUETTE_E_BAD_UTF8, "id_or_name", maquette_history_run(f.history, "\xc3", &text, &error));
-  FAILS(MAQUETTE_E_BAD_UTF8, "checkpoint", maquette_history_restore(f.history, "kept-1", "\xc3", f.model, &text, &error));
+  FAILS(MAQUETTE_E_BAD_UTF8, "id_or_name", maquette_history_run(g.history, "\xc3", &text, &error));
+  FAILS(MAQUETTE_E_BAD_UTF8, "checkpoint", maquette_history_restore(g.history, "kept-1", "\xc3", g.model, &text, &error));
   const char *const bad[] = {"", "{", "{}", "3", "null", "[1]", "[\"a\", null]", "[\"a\""};
   for (size_t i = 0; i < COUNT(bad); i++)
-    FAILS(MAQUETTE_E_BAD_JSON, "runs", maquette_history_compare(f.history, bad[i], &text, &error));
-  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "$where", maquette_history_runs(f.history, "{\"$where\": 1}", &text, &error));
-  FAILS(MAQUETTE_E_BAD_JSON, "query", maquette_history_runs(f.history, "[]", &text, &error));
-  FAILS(MAQUETTE_E_NOT_FOUND, "' OR 1", maquette_history_run(f.history, "' OR 1=1 --", &text, &error));
+    FAILS(MAQUETTE_E_BAD_JSON, "runs", maquette_history_compare(g.history, bad[i], &text, &error));
+  FAILS(MAQUETTE_E_INVALID_ARGUMENT, "$where", maquette_history_runs(g.history, "{\"$where\": 1}", &text, &error));
+  FAILS(MAQUETTE_E_BAD_JSON, "query", maquette_history_runs(g.history, "[]", &text, &error));
+  FAILS(MAQUETTE_E_NOT_FOUND, "' OR 1", maquette_history_run(g.history, "' OR 1=1 --", &text, &error));
   for (int flag = -1; flag < 3; flag += 3)
-    FAILS(MAQUETTE_E_INVALID_ARGUMENT, "with_checkpoints", maquette_history_remove(f.history, "kept-1", flag, NULL, &error));
-  char *run = run_of(f.history, "kept-1");
+    FAILS(MAQUETTE_E_INVALID_ARGUMENT, "with_checkpoints", maquette_history_remove(g.history, "kept-1", flag, NULL, &error));
+  char *run = run_of(g.history, "kept-1");
   CHECK(text == NULL && strstr(run, "success"), "%s", run), maquette_string_free(run);
-  maquette_history_destroy(f.history), maquette_model_destroy(f.model), maquette_store_destroy(f.store), rows_free(content);
+  maquette_history_destroy(g.history), maquette_model_destroy(g.model), maquette_store_destroy(g.store), rows_free(content);
 }
 
 /* ---- While a training goes on ---- */
@@ -503,28 +473,28 @@ TEST(numbers, "Processes that record runs of one name at once never give one num
 
 TEST(forked, "In a forked child everything is FORKED, and destroy does nothing") {
   rows content = rows_of(30, 4);
-  fixture f = {.store = store_of("memory:"), .model = model_of("mlp-classifier", "{\"epochs\": 1000000}"), .bad = -1};
-  f.history = history_of(f.store);
-  maquette_tracking *tracking = track(f.history, f.model, "base");
-  OK(maquette_model_train_matrix(f.model, &content.matrix, content.y, NULL, NULL, &error));
+  given g = {.store = store_of("memory:"), .model = model_of("mlp-classifier", "{\"epochs\": 1000000}"), .bad = -1};
+  g.history = history_of(g.store);
+  maquette_tracking *tracking = track(g.history, g.model, "base");
+  OK(maquette_model_train_matrix(g.model, &content.matrix, content.y, NULL, NULL, &error));
   pid_t child = fork();
   if (child == 0) {
     alarm(60);
-    for (size_t i = 0; i < COUNT(functions); i++) CHECK(functions[i].call(&f, NULL) == MAQUETTE_E_FORKED, "%s", functions[i].name);
-    CHECK(maquette_history_changes(f.history) == NULL);
-    maquette_tracking_destroy(tracking), maquette_history_destroy(f.history);
+    for (size_t i = 0; i < COUNT(functions); i++) CHECK(functions[i].call(&g, NULL) == MAQUETTE_E_FORKED, "%s", functions[i].name);
+    CHECK(maquette_history_changes(g.history) == NULL);
+    maquette_tracking_destroy(tracking), maquette_history_destroy(g.history);
     _exit(test_failures ? 1 : 0);
   }
   int status;
   waitpid(child, &status, 0);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "the child ended with %x", status);
-  OK(maquette_model_cancel(f.model));
-  maquette_model_wait(f.model, MAQUETTE_FOREVER, NULL);
-  OK(maquette_history_flush(f.history, MAQUETTE_FOREVER, &error));
-  char *run = run_of(f.history, "base-1");
+  OK(maquette_model_cancel(g.model));
+  maquette_model_wait(g.model, MAQUETTE_FOREVER, NULL);
+  OK(maquette_history_flush(g.history, MAQUETTE_FOREVER, &error));
+  char *run = run_of(g.history, "base-1");
   CHECK(strstr(run, "cancelled"), "%.300s", run), maquette_string_free(run);
-  maquette_tracking_destroy(tracking), maquette_history_destroy(f.history);
-  maquette_model_destroy(f.model), maquette_store_destroy(f.store), rows_free(content);
+  maquette_tracking_destroy(tracking), maquette_history_destroy(g.history);
+  maquette_model_destroy(g.model), maquette_store_destroy(g.store), rows_free(content);
 }
 
 int main(int count, char **words) {

@@ -376,7 +376,7 @@ TEST(instances, "Instances that can't be kept are refused; the dataset is as bef
   rows content = rows_of(3, 4);
   maquette_store *store = store_of("memory:");
   maquette_dataset *dataset = dataset_of(store, "d", &content);
-  char *stored = NULL, again[512], id[64];
+  char *stored = NULL, again[512], id[32];
   FAILS(MAQUETTE_E_BAD_SHAPE, "4", maquette_dataset_create(dataset, "{\"x\": [1, 2, 3]}", &stored, &error));
   FAILS(MAQUETTE_E_NOT_FOUND, "nowhere", maquette_dataset_get(dataset, "nowhere", &stored, &error));
   FAILS(MAQUETTE_E_NOT_FOUND, "000000000000000000000000",
@@ -384,7 +384,7 @@ TEST(instances, "Instances that can't be kept are refused; the dataset is as bef
   FAILS(MAQUETTE_E_NOT_FOUND, "", maquette_dataset_remove(dataset, "", &stored, &error));
   CHECK(stored == NULL && count_of(dataset) == 3);
   OK(maquette_dataset_create(dataset, "{\"x\": [[1, 2], [3, 4]], \"y\": \"left\", \"note\": \"\\u0000 ok\"}", &stored, &error));
-  REQUIRE(sscanf(strstr(stored, "\"id\":\""), "\"id\":\"%63[^\"]", id) == 1, "%s", stored);
+  id_in(stored, id);
   maquette_string_free(stored), stored = NULL;
   snprintf(again, sizeof again, "{\"id\": \"%s\", \"x\": [1, 2, 3, 4]}", id);
   FAILS(MAQUETTE_E_CONFLICT, id, maquette_dataset_create(dataset, again, &stored, &error));

@@ -17,11 +17,6 @@ static int times(const char *text, const char *word) {
   return count;
 }
 
-static void id_in(const char *document, char id[32]) {
-  const char *place = strstr(document, "\"id\":\"");
-  REQUIRE(place && sscanf(place, "\"id\":\"%24[0-9a-f]\"", id) == 1, "%s", document);
-}
-
 static int64_t matching(maquette_service *service, const char *query) {
   int64_t count = -1;
   OK(maquette_service_count(service, query, &count, &error));
@@ -535,11 +530,8 @@ typedef struct given {
     int64_t number;
   } out;
   int bad;
-  void *replacement;
+  void *replacement, *right[8];
 } given;
-
-#define P(n, pointer) (g->bad == (n) ? NULL : (pointer))
-#define H(n, handle) (g->bad == (n) ? g->replacement : (handle))
 
 /* What stays an instance of the dataset. */
 #define KEPT "{\"x\": [1, 2], \"y\": \"a\", \"datasetName\": \"d\"}"
@@ -595,39 +587,12 @@ static maquette_dataset *emptied(maquette_dataset *dataset) { return maquette_da
     (H(0, g->dataset), P(1, filled(g->dataset, &g->stream)), P(2, "{}"), P(3, &g->out.number), e))                     \
   X(dataset_split, "H-HH", (H(0, g->dataset), P(1, "{}"), H(2, emptied(g->first)), H(3, emptied(g->second)), e))
 
-#define DEFINE(name, positions, arguments) \
-  static maquette_status call_##name(given *g, maquette_error **e) { return maquette_##name arguments; }
-FUNCTIONS(DEFINE)
-
-static const struct {
-  const char *name, *positions;
-  maquette_status (*call)(given *g, maquette_error **e);
-} functions[] = {
-#define ROW(name, positions, arguments) {#name, positions, call_##name},
-    FUNCTIONS(ROW)};
-
-static void run(given *g, size_t i, maquette_status expected) {
-  memset(&g->out, 0xA5, sizeof g->out);
-  char before[sizeof g->out];
-  memcpy(before, &g->out, sizeof before);
-  maquette_error *failure = NULL;
-  maquette_status status = functions[i].call(g, &failure);
-  CHECK(status == expected, "%s, argument %d bad: %s instead of %s", functions[i].name, g->bad,
-        maquette_status_name(status), maquette_status_name(expected));
-  if (status != MAQUETTE_OK) {
-    CHECK(maquette_error_status(failure) == status && strlen(maquette_error_message(failure)) > 10);
-    CHECK(status != MAQUETTE_E_INVALID_ARGUMENT || *maquette_error_name(failure), "%s", functions[i].name);
-    CHECK(!memcmp(before, &g->out, sizeof before), "%s wrote an output", functions[i].name);
-    maquette_error_destroy(failure);
-    CHECK(functions[i].call(g, NULL) == expected);
-    return;
-  }
-  char *untouched;
-  memset(&untouched, 0xA5, sizeof untouched);
-  if (g->out.text != untouched) maquette_string_free(g->out.text);
-  if (g->out.handle == untouched) return;
+static void give_back(given *g) {
+  maquette_string_free(g->out.text);
   maquette_service_destroy(g->out.handle), maquette_cursor_destroy(g->out.handle), maquette_view_destroy(g->out.handle);
 }
+
+#include "given.h"
 
 TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywhere") {
   given g = {.bad = -1, .store = store_of("memory:")};
@@ -654,25 +619,8 @@ TEST(bad_arguments, "NULL, destroyed and wrong-kind handles are statuses everywh
   maquette_service_destroy((void *)g.dataset), maquette_cursor_destroy((void *)g.service);
   int mine = 0;
   void *handles[] = {NULL, gone, over, g.store, g.service, g.dataset, g.cursor, g.view, &mine, (void *)3, (void *)~0ul};
-  for (size_t i = 0; i < COUNT(functions); i++) {
-    g.bad = -1;
-    run(&g, i, MAQUETTE_OK);
-    for (g.bad = 0; functions[i].positions[g.bad]; g.bad++) {
-      char meaning = functions[i].positions[g.bad];
-      if (meaning != 'H') {
-        run(&g, i, meaning == 'I' ? MAQUETTE_E_INVALID_ARGUMENT : MAQUETTE_OK);
-        continue;
-      }
-      for (size_t h = 0; h < COUNT(handles); h++) {
-        const char *name = functions[i].name;
-        void *right = !strncmp(name, "dataset", 7) ? (void *)g.dataset : !strncmp(name, "cursor", 6) ? (void *)g.cursor
-                      : !strncmp(name, "view", 4) ? (void *)g.view : !strcmp(name, "store_services") || !strcmp(name, "service_open") ? (void *)g.store : (void *)g.service;
-        if (handles[h] == right) continue;
-        g.replacement = handles[h];
-        run(&g, i, MAQUETTE_E_BAD_HANDLE);
-      }
-    }
-  }
+  run_all_well(&g);
+  run_all_badly(&g, handles, COUNT(handles));
   for (size_t h = 0; h < COUNT(handles); h++) {
     if (handles[h] != g.service) CHECK(maquette_service_events(handles[h]) == NULL);
     if (handles[h] != g.view) CHECK(!maquette_view_counts(handles[h]) && !maquette_view_changes(handles[h]));

@@ -133,6 +133,12 @@ static inline int64_t count_of(maquette_dataset *dataset) {
   return count;
 }
 
+/* The id of the first document in a text. */
+static inline void id_in(const char *document, char id[32]) {
+  const char *place = strstr(document, "\"id\":\"");
+  REQUIRE(place && sscanf(place, "\"id\":\"%24[0-9a-f]\"", id) == 1, "%s", document);
+}
+
 static char support_directory[64];
 static pid_t support_owner;
 
