@@ -107,7 +107,7 @@ import Testing
     let last = try model.save(in: store, name: "m", history: 1)
     #expect(try store.models(ofKind: "knn-classifier").map(\.name) == ["m", "other"])
     // One transaction.
-    #expect(try events.next(timeout: 1000).value.map(\.kind) == [.created, .removed, .removed, .removed])
+    #expect(try events.next(timeout: 30_000).value.map(\.kind) == [.created, .removed, .removed, .removed])
     #expect(code { try model.load(from: store, ids[4]) } == .notFound)
     #expect(try model.load(from: store, "m").id == last)
     #expect(code { try model.save(in: store, name: "m", history: 0) } == .invalidArgument)

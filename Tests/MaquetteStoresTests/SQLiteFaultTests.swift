@@ -53,19 +53,19 @@ import Testing
   func removedLog() throws {
     let dataset = try Dataset("d", in: DataStore(location))
     let changes = dataset.$changes.queue()
-    _ = try changes.next(timeout: 1000)
+    _ = try changes.next(timeout: 30_000)
     for n in 1...3 {
       _ = try dataset.create(["x": [.number(Double(n))]])
-      #expect(try changes.next(timeout: 5000).value.count == 1)
+      #expect(try changes.next(timeout: 30_000).value.count == 1)
       unlink(path + "-wal")
       unlink(path + "-shm")
     }
     _ = try dataset.create(["x": [4]])
     let other = try Dataset("d", in: DataStore(location))
     #expect(other.count == 4)
-    _ = try changes.next(timeout: 5000)
+    _ = try changes.next(timeout: 30_000)
     _ = try other.create(["x": [5]])
-    #expect(try changes.next(timeout: 5000).value.map(\.type) == [.created])
+    #expect(try changes.next(timeout: 30_000).value.map(\.type) == [.created])
     #expect(dataset.count == 5)
   }
 

@@ -42,3 +42,18 @@ func counting(_ rows: Int, columns: Int = 3, from start: Int = 0) throws -> Matr
   try Matrix(
     rows: rows, columns: columns, (0..<rows * columns).map { Float(start + $0) })
 }
+
+/// The next `count` events of a service, as `created 7` for a document with `{"n": 7}`.
+func texts(
+  _ queue: Subscription<[ServiceEvent]>, _ count: Int, _ timeout: Int64 = 30_000
+) throws -> [String] {
+  var texts: [String] = []
+  while texts.count < count {
+    for event in try queue.next(timeout: timeout).value {
+      texts.append(
+        event.kind.rawValue + " "
+          + (event.document["n"] ?? event.document["datasetName"] ?? "-").description)
+    }
+  }
+  return texts
+}
