@@ -129,6 +129,7 @@ check-deep: lib python-environment ## all tests of the interface at length, sani
 	TEST_SECONDS=7200 TEST_ROUNDS=3000 HOSTILE_CALLS=2000000 HANDLE_CYCLES=10000 POOL_SECONDS=600 \
 		CRASH_ROUNDS=200 WRITER_SECONDS=60 Tests/C/run.sh $(LIBRARY)
 	$(MAKE) test-python sanitize
+	PYTORCH=1 $(MAKE) test-wheel
 	$(MAKE) fuzz SECONDS=600
 
 SECONDS := 60

