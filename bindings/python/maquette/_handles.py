@@ -118,5 +118,8 @@ def _forget_in_child() -> None:
     atexit.unregister(close_everything)
 
 
+# Finalizers do nothing any more once `weakref` has run those that are due at exit, which it registers with the first of
+# a program: what is registered behind that runs before.
+weakref.finalize(close_everything, bool).detach()
 atexit.register(close_everything)
 os.register_at_fork(after_in_child=_forget_in_child)

@@ -179,6 +179,38 @@ def test_what_was_written_before_an_exit_is_there_afterwards(tmp_path) -> None:
 # Fork
 
 
+def test_what_is_open_is_closed_at_exit_whoever_else_finalizes_then() -> None:
+    # The program knows of nothing but Maquette, so that Python's own finalizers register themselves behind its import.
+    result = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            """if True:
+            import atexit
+
+            def tell():
+                from maquette._library import library
+                print([library.maquette_model_cancel(handle), library.maquette_history_flush(history, 0, None)])
+
+            atexit.register(tell)  # runs behind everything that is registered later
+            import maquette
+
+            store = maquette.Store("memory:")
+            recorded = maquette.TrainingHistory(store)
+            model = maquette.KNNClassifier()
+            handle, history = model._handle, recorded._handle
+            """,
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    bad = maquette.BadHandleError().status
+    assert (result.returncode, result.stderr, result.stdout) == (0, "", f"{[bad, bad]}\n")
+
+
 def test_a_forked_child_gets_an_error_and_exits_well() -> None:
     result = run(
         """
