@@ -433,7 +433,8 @@ static void dense_backward(const float *weights, ptrdiff_t inputs, ptrdiff_t out
         const float *above = dy + row * stride + start;
         const float *mask = activation ? activation + row * dx_stride + input : NULL;
         float *to = dx + row * dx_stride + input;
-        if (row + TILE_ROWS <= rows) {
+        /* Few rows at a time wait for their additions: eight are twice four, not six, one and one. */
+        if (row + TILE_ROWS <= rows && !(TILE_ROWS == 6 && row + EIGHT == rows)) {
           backward_tile(TILE_ROWS, panel, above, stride, depth, mask, first, last, to, dx_stride);
           row += TILE_ROWS;
         } else if (TILE_ROWS > 4 && row + 4 <= rows) {
