@@ -72,9 +72,7 @@ private func overlap(_ first: MatrixView, _ second: MatrixView) -> Bool {
 }
 
 private func requireFinite(_ rows: UnsafePointer<Float>, _ view: MatrixView) throws(MaquetteError) {
-  let count = view.rows * view.columns
-  if Floats.allFinite(rows, count: count) { return }
-  let place = (0..<count).first { !rows[$0].isFinite } ?? 0
+  guard let place = Floats.firstNotFinite(rows, count: view.rows * view.columns) else { return }
   throw MaquetteError(
     .notFinite,
     "features: row \(place / view.columns), column \(place % view.columns) is \(rows[place]) as a 32-bit float; every feature must be a finite number",

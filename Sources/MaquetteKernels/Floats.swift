@@ -1,4 +1,5 @@
 internal import CMaquetteKernels
+internal import Synchronization
 
 /// Plain runs of floats.
 package enum Floats {
@@ -7,6 +8,25 @@ package enum Floats {
     _ x: UnsafePointer<Float>, count: Int, using variant: KernelVariant = .best
   ) -> Bool {
     variant.table.pointee.finite(x, count)
+  }
+
+  /// The place of the first NaN or infinity among them; many are looked at on several threads.
+  package static func firstNotFinite(_ x: UnsafePointer<Float>, count: Int) -> Int? {
+    let block = FloatBuffer.numbersOfLargePage
+    guard count >= 2 * block else {
+      return allFinite(x, count: count) ? nil : (0..<count).first { !x[$0].isFinite }
+    }
+    let x = Lent(pointer: x)
+    let first = Atomic<Int>(.max)
+    // Looking does not fail.
+    try? Workers.forEachBlock(of: block, rows: count) { rows in
+      guard !allFinite(x.pointer + rows.lowerBound, count: rows.count),
+        let place = rows.first(where: { !x.pointer[$0].isFinite })
+      else { return }
+      first.min(place, ordering: .relaxed)
+    }
+    let place = first.load(ordering: .relaxed)
+    return place == .max ? nil : place
   }
 
   /// Copies numbers to another place; many on several threads, since of memory that nobody has touched yet the system

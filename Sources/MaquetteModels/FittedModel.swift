@@ -62,8 +62,7 @@ extension FittedModel {
     _ rows: UnsafePointer<Float>, count: Int, into predictions: UnsafeMutablePointer<Float>
   ) throws(MaquetteError) {
     try predict(rows, count: count, into: predictions)
-    if Floats.allFinite(predictions, count: count * outputs) { return }
-    let place = (0..<count * outputs).first { !predictions[$0].isFinite } ?? 0
+    guard let place = Floats.firstNotFinite(predictions, count: count * outputs) else { return }
     throw MaquetteError(
       .notFinite,
       "the prediction for row \(place / outputs) is no finite number: its features lie too far from those that were learned",

@@ -51,6 +51,19 @@ import Testing
       Floats.allFinite([.greatestFiniteMagnitude, .leastNonzeroMagnitude, -0.0], count: 3, using: variant))
   }
 
+  @Test(
+    "The first of few numbers and of many that is not finite is named",
+    arguments: [1, 1000, 1 << 20, 3 << 19 | 77])
+  func firstNotFinite(count: Int) {
+    var x = [Float](repeating: 1, count: count)
+    #expect(Floats.firstNotFinite(x, count: count) == nil)
+    #expect(Floats.firstNotFinite(x, count: 0) == nil)
+    for place in [count - 1, count * 2 / 3, count / 2, 0] {
+      x[place] = place % 2 == 0 ? .nan : -.infinity
+      #expect(Floats.firstNotFinite(x, count: count) == place)
+    }
+  }
+
   @Test("Copies are whole, of few numbers and of many", arguments: [0, 1, 1000, 1 << 21, (1 << 21) + 12_345])
   func copy(count: Int) {
     let source = (0..<count + 1).map { Float($0 % 8191) }
