@@ -44,7 +44,7 @@ SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift exampl
 
 .PHONY: help demo test lib bench sanitize lint format strict clean packages install uninstall wheel abi \
 	python-environment test-swift test-c test-cpp test-python test-install test-wheel test-examples \
-	test-documentation bench-kernels crash docs check-deep fuzz
+	test-documentation test-late bench-kernels crash docs check-deep fuzz
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -128,9 +128,16 @@ crash: lib ## kill a writing process 200 times, and look at what it leaves
 check-deep: lib python-environment ## all tests of the interface at length, sanitizers and fuzzers too: some hours
 	TEST_SECONDS=7200 TEST_ROUNDS=3000 HOSTILE_CALLS=2000000 HANDLE_CYCLES=10000 POOL_SECONDS=600 \
 		CRASH_ROUNDS=200 WRITER_SECONDS=60 Tests/C/run.sh $(LIBRARY)
-	$(MAKE) test-python sanitize
+	$(MAKE) test-python test-late sanitize
 	PYTORCH=1 $(MAKE) test-wheel
 	$(MAKE) fuzz SECONDS=600
+
+# What a busy machine does now and then happens all the time here: it finds what waits for nobody.
+test-late: lib python-environment ## the tests in C and Python with threads that start and wake late
+	$(CC) -O2 -shared -fPIC -Wall -Wextra -Werror Tests/late.c -o $(BUILD)/late.so
+	LD_PRELOAD=$(CURDIR)/$(BUILD)/late.so TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY)
+	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) env LD_PRELOAD=$(CURDIR)/$(BUILD)/late.so \
+		$(VENV)/bin/python -m pytest bindings/python
 
 SECONDS := 60
 fuzz: | $(STATIC) ## fuzz the readers, queries and calls, SECONDS=60 each; FUZZER=name for one of Tests/Fuzz/corpus
