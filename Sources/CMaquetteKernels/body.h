@@ -682,10 +682,31 @@ INLINE void softmax_row(float *y, ptrdiff_t stride, ptrdiff_t classes) {
   for (ptrdiff_t at = 0; at < stride; at += LANES) store(y + at, load(y + at) / sum);
 }
 
+/* As many rows as a vector has lanes, of one vector each, with a class in each vector: nothing is done for the padding,
+ * and nothing goes across lanes. The sums are those of sum_across, to the bit. */
+INLINE void softmax_block(float *y, ptrdiff_t classes) {
+  vf e[LANES], sum[LANES / 2];
+  UNROLL for (int r = 0; r < LANES; r++) e[r] = load(y + r * LANES);
+  transpose(e);
+  vf maximum = e[0];
+  for (ptrdiff_t c = 1; c < classes; c++) maximum = max_of(e[c], maximum);
+  for (ptrdiff_t c = 0; c < classes; c++) e[c] = exponential_of(e[c] - maximum);
+  for (ptrdiff_t c = classes; c < LANES; c++) e[c] = splat(0);
+  UNROLL for (int c = 0; c < 8; c++) sum[c] = e[c] + e[c + 8];
+  UNROLL for (int c = 0; c < 4; c++) sum[c] += sum[c + 4];
+  UNROLL for (int c = 0; c < 2; c++) sum[c] += sum[c + 2];
+  sum[0] += sum[1];
+  for (ptrdiff_t c = 0; c < classes; c++) e[c] /= sum[0];
+  transpose(e);
+  UNROLL for (int r = 0; r < LANES; r++) store(y + r * LANES, e[r]);
+}
+
 static void softmax(float *y, ptrdiff_t rows, ptrdiff_t classes) {
   const ptrdiff_t stride = maquette_stride(classes);
   if (stride == LANES) {
-    for (ptrdiff_t row = 0; row < rows; row++) softmax_row(y + row * LANES, LANES, classes);
+    ptrdiff_t row = 0;
+    for (; row + LANES <= rows; row += LANES) softmax_block(y + row * LANES, classes);
+    for (; row < rows; row++) softmax_row(y + row * LANES, LANES, classes);
   } else if (stride > 0) {
     for (ptrdiff_t row = 0; row < rows; row++) softmax_row(y + row * stride, stride, classes);
   }

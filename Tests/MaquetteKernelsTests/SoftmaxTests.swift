@@ -12,7 +12,7 @@ private func probabilities(_ logits: [Float]) -> [Double] {
   @Test("Probabilities are e to the logits over their sum", arguments: variants)
   func formula(variant: KernelVariant) {
     for classes in sizes where classes > 0 {
-      for rows in [0, 1, 9] {
+      for rows in [0, 1, 9, 40] {
         let logits = noise(rows * classes).map { $0 * 8 }
         var y = padded(logits, rows: rows, columns: classes)
         // Whatever was in the padding.
@@ -21,6 +21,27 @@ private func probabilities(_ logits: [Float]) -> [Double] {
         let expected = (0..<rows).flatMap { probabilities(Array(logits[$0 * classes..<($0 + 1) * classes])) }
         #expect(largestDifference(unpadded(y, rows: rows, columns: classes), expected) < 1e-6)
         #expect(paddingIsZero(y, rows: rows, columns: classes))
+      }
+    }
+  }
+
+  @Test("A row has the same bits alone and among many, whatever the others are", arguments: variants)
+  func oneAmongMany(variant: KernelVariant) {
+    for classes in Array(1...16) + [17, 40] {
+      let rows = 37
+      var logits = noise(rows * classes, seed: 3).map { $0 * 20 }
+      for (row, odd) in [(3, Float.nan), (5, .infinity), (7, -.infinity), (20, 1e30)] {
+        logits[row * classes + classes / 2] = odd
+      }
+      var together = padded(logits, rows: rows, columns: classes)
+      Softmax.apply(to: &together, rows: rows, classes: classes, using: variant)
+      let stride = Dense.stride(of: classes)
+      for row in 0..<rows {
+        var alone = padded(Array(logits[row * classes..<(row + 1) * classes]), rows: 1, columns: classes)
+        Softmax.apply(to: &alone, rows: 1, classes: classes, using: variant)
+        for (mine, other) in zip(alone.prefix(classes), together[(row * stride)...]) {
+          #expect(mine.bitPattern == other.bitPattern || mine.isNaN && other.isNaN)
+        }
       }
     }
   }
