@@ -165,10 +165,8 @@ test-examples: lib python-environment
 test-documentation: lib python-environment ## compile and run every code block of the README and of docs
 	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(VENV)/bin/python Tests/documentation/run.py
 
-sanitize: | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
-	Tests/sanitize.sh
-	ASAN_OPTIONS=detect_leaks=0 $(WITH_POSTGRES) tools/swift-test.sh --sanitize=address --scratch-path .build/swift-address
-	$(WITH_POSTGRES) tools/swift-test.sh --sanitize=thread --scratch-path .build/swift-thread
+sanitize: python-environment | $(STATIC) ## the tests again under AddressSanitizer and ThreadSanitizer
+	$(WITH_ONNX) $(WITH_POSTGRES) Tests/sanitize.sh
 
 # A virtual environment with the binding in it, NumPy and pytest; made anew when the binding's needs change.
 python-environment: $(VENV)/.complete
