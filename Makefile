@@ -120,7 +120,7 @@ test-install: lib
 test-wheel: wheel
 	Tests/wheel/run.sh dist/maquette-*.whl
 
-# Killed at random moments, and two writers for a minute; `make test` does less of it.
+# Killed at random moments, and six writers for a minute; `make test` does less of it.
 crash: lib ## kill a writing process 200 times, and look at what it leaves
 	CRASH_ROUNDS=200 WRITER_SECONDS=60 TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) crash
 

@@ -39,7 +39,7 @@ enum SQLiteBackup {
 
   private static func copy(_ path: String, into target: SQLiteConnection) throws(MaquetteError) {
     let source = try SQLiteConnection(path)
-    try source.check(sqlite3_busy_timeout(source.handle, SQLiteOptions().timeout), "open")
+    try source.waitForLocks(milliseconds: SQLiteOptions().timeout)
     guard let backup = sqlite3_backup_init(target.handle, "main", source.handle, "main") else {
       throw SQLiteError.current(target.handle, sqlite3_errcode(target.handle), "write to", target.path)
     }

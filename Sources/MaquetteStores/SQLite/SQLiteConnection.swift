@@ -7,6 +7,7 @@ final class SQLiteConnection {
   let path: String
   let collector = TableCollector()
   let newRows = SQLiteRows()
+  private var busyWait: SQLiteBusyWait?
   /// By their text to the byte: names of tables are in it.
   private var statements: [ExactText: SQLiteStatement] = [:]
   /// Statements made of queries, of which there may be any number.
@@ -33,6 +34,13 @@ final class SQLiteConnection {
   deinit {
     finalizeStatements()
     sqlite3_close_v2(handle)
+  }
+
+  /// Waits for locks of others from now on, so many milliseconds at the most.
+  func waitForLocks(milliseconds: Int32) throws(MaquetteError) {
+    let wait = SQLiteBusyWait(milliseconds: milliseconds)
+    try check(wait.register(handle), "open")
+    busyWait = wait
   }
 
   func check(_ code: Int32, _ action: String) throws(MaquetteError) {

@@ -60,7 +60,7 @@ enum SQLiteFile {
   static func open(_ path: String, _ options: SQLiteOptions) throws(MaquetteError) -> SQLiteConnection {
     let connection = try SQLiteConnection(path)
     try checkHeader(connection)
-    try connection.check(sqlite3_busy_timeout(connection.handle, options.timeout), "open")
+    try connection.waitForLocks(milliseconds: options.timeout)
     do throws(MaquetteError) {
       if try connection.integer("PRAGMA application_id") == 0 { try create(connection) }
       try checkVersion(connection)
