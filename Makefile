@@ -135,7 +135,7 @@ check-deep: lib python-environment ## all tests of the interface at length, sani
 # What a busy machine does now and then happens all the time here: it finds what waits for nobody.
 test-late: lib python-environment ## the tests in C and Python with threads that start and wake late
 	$(CC) -O2 -shared -fPIC -Wall -Wextra -Werror Tests/late.c -o $(BUILD)/late.so
-	LD_PRELOAD=$(CURDIR)/$(BUILD)/late.so TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY)
+	LD_PRELOAD=$(CURDIR)/$(BUILD)/late.so TEST_SECONDS=1800 Tests/C/run.sh $(LIBRARY) $$(cat Tests/C/programs)
 	MAQUETTE_LIBRARY=$(CURDIR)/$(LIBRARY) $(WITH_POSTGRES) env LD_PRELOAD=$(CURDIR)/$(BUILD)/late.so \
 		$(VENV)/bin/python -m pytest bindings/python
 

@@ -120,14 +120,14 @@ static maquette_subscription *refilled(given *g) {
   X(dataset_count, "HI", (H(0, g->dataset), P(1, &g->out.number), e))                                                 \
   X(dataset_distinct, "HII", (H(0, g->dataset), P(1, "y"), P(2, &g->out.text), e))                                    \
   X(dataset_shape, "HII", (H(0, g->dataset), P(1, &g->out.number), P(2, &g->out.number2), e))                         \
-  X(dataset_read, "HI--", (H(0, g->dataset), P(1, &g->table), P(2, g->out.codes), P(3, &g->out.text), e))                 \
+  X(dataset_read, "HI--", (H(0, g->dataset), P(1, &g->table), P(2, g->out.codes), P(3, &g->out.text), e))             \
   X(model_kinds, "I", (P(0, &g->out.text), e))                                                                        \
   X(model_schema, "II", (P(0, "knn-classifier"), P(1, &g->out.text), e))                                              \
   X(model_create, "I-I", (P(0, "knn-classifier"), P(1, "{}"), P(2, (maquette_model **)&g->out.handle), e))            \
   X(model_kind, "HI", (H(0, g->model), P(1, &g->out.text), e))                                                        \
   X(model_parameters, "HI", (H(0, g->model), P(1, &g->out.text), e))                                                  \
   X(model_parameter, "HII", (H(0, g->model), P(1, "epochs"), P(2, (maquette_stream **)&g->out.handle), e))            \
-  X(event_training_status, "II", (P(0, &g->idle), P(1, &g->status), e))                                              \
+  X(event_training_status, "II", (P(0, &g->idle), P(1, &g->status), e))                                               \
   X(model_train, "HH-", (H(0, g->model), H(1, g->dataset), P(2, g->dataset), e))                                      \
   X(model_train_matrix, "HIIII",                                                                                      \
     (H(0, g->model), P(1, &g->rows.matrix), P(2, g->rows.y), P(3, &g->rows.matrix), P(4, g->rows.y), e))              \

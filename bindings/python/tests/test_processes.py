@@ -176,9 +176,6 @@ def test_what_was_written_before_an_exit_is_there_afterwards(tmp_path) -> None:
         assert len(dataset) == 2
 
 
-# Fork
-
-
 def test_what_is_open_is_closed_at_exit_whoever_else_finalizes_then() -> None:
     # The program knows of nothing but Maquette, so that Python's own finalizers register themselves behind its import.
     result = subprocess.run(
@@ -209,6 +206,9 @@ def test_what_is_open_is_closed_at_exit_whoever_else_finalizes_then() -> None:
     )
     bad = maquette.BadHandleError().status
     assert (result.returncode, result.stderr, result.stdout) == (0, "", f"{[bad, bad]}\n")
+
+
+# Fork
 
 
 def test_a_forked_child_gets_an_error_and_exits_well() -> None:
