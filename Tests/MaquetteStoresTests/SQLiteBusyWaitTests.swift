@@ -47,6 +47,26 @@ import Testing
     #expect(try mine.integer("SELECT count(*) FROM t") == 3)
   }
 
+  @Test func `is done for what SQLite itself does not wait for`() throws {
+    let other = try connection(waiting: 0)
+    try other.execute("CREATE TABLE t(x); BEGIN IMMEDIATE")
+    let mine = try connection(waiting: 20_000)
+    #expect(failure { try mine.execute("PRAGMA journal_mode = WAL") }?.code == .locked, "it does wait")
+    nonisolated(unsafe) let holder = other
+    let isOver = Monitor(false)
+    try Thread.start("holder") {
+      usleep(50_000)
+      try? holder.execute("COMMIT")
+      isOver.change { $0 = true }
+    }
+    try mine.executeWaiting("PRAGMA journal_mode = WAL")
+    _ = isOver.wait(until: .never) { $0 ? () : nil }
+    let hasty = try connection(waiting: 50)
+    try mine.execute("BEGIN IMMEDIATE")
+    #expect(failure { try hasty.executeWaiting("BEGIN IMMEDIATE") }?.code == .locked)
+    try mine.execute("COMMIT")
+  }
+
   @Test(arguments: [0, 1, 150] as [Int32])
   func `ends in time`(milliseconds: Int32) throws {
     let other = try connection(waiting: 0)

@@ -323,6 +323,20 @@ import Testing
     #expect(try service.create([:]).id.utf8.count == 24)
   }
 
+  @Test("a store that many make at once is one store")
+  func madeAtOnce() async throws {
+    for round in 0..<40 {
+      let location = "sqlite:" + directory.path("\(round).db")
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for number in 0..<4 {
+          group.addTask { _ = try DataStore(location).service("service \(number)").create([:]) }
+        }
+        try await group.waitForAll()
+      }
+      #expect(try DataStore(location).services().count == 4)
+    }
+  }
+
   @Test("many threads making services and rows at once lose nothing")
   func contention() async throws {
     let store = try DataStore(location)

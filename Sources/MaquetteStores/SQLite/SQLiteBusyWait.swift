@@ -45,6 +45,11 @@ final class SQLiteBusyWait {
     state.deallocate()
   }
 
+  /// Sleeps a while, after so many times before.
+  ///
+  /// - Returns: false where it is too late.
+  func wait(tries: Int32) -> Bool { state.pointee.wait(tries: tries) }
+
   /// Has a connection that does not outlive this wait so.
   func register(_ handle: OpaquePointer) -> Int32 {
     sqlite3_busy_handler(

@@ -52,6 +52,16 @@ final class SQLiteConnection {
     try check(sqlite3_exec(handle, sql, nil, nil, nil), "use")
   }
 
+  /// Runs a statement for which SQLite does not wait for locks itself, and waits for them.
+  func executeWaiting(_ sql: String) throws(MaquetteError) {
+    var tries: Int32 = 0
+    while true {
+      let code = sqlite3_exec(handle, sql, nil, nil, nil)
+      guard code == SQLITE_BUSY, let busyWait, busyWait.wait(tries: tries) else { return try check(code, "use") }
+      tries &+= 1
+    }
+  }
+
   /// The statement of that text, prepared once.
   func statement(_ sql: String) throws(MaquetteError) -> SQLiteStatement {
     if let statement = statements[ExactText(sql)] { return statement }

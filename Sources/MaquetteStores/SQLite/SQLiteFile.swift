@@ -64,7 +64,8 @@ enum SQLiteFile {
     do throws(MaquetteError) {
       if try connection.integer("PRAGMA application_id") == 0 { try create(connection) }
       try checkVersion(connection)
-      try connection.execute("PRAGMA journal_mode = WAL")
+      // It begins to read, and then to write: where another process does the same, SQLite gives up instead of waiting.
+      try connection.executeWaiting("PRAGMA journal_mode = WAL")
     } catch {
       // A damaged file is told apart from a full disk: it will not get better.
       throw error.code == .badFormat ? notAStore(path, error.message) : error
