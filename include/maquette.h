@@ -1478,8 +1478,8 @@ maquette_status maquette_model_open_bytes(const void *bytes, size_t size, maquet
  *  are in: the newest is loaded now, if there is one, and again when somebody else has saved one; the model is saved when
  *  it was trained, or loaded from elsewhere. A thread of the library's saves and loads. What can't be saved is tried again,
  *  after a tenth of a second, then twice as long each time, at the most half a minute. Of two models that were trained at
- *  once the newer one stays. It goes on until maquette_model_unsync(), or until the model is destroyed, which does not
- *  wait for what is still to be saved.
+ *  once the newer one stays. A training never is E_BUSY because of another's model that is loaded. It goes on until
+ *  maquette_model_unsync(), or until the model is destroyed, which does not wait for what is still to be saved.
  *  @param model of any kind; not kept alive.
  *  @param store that several processes share; kept alive while it goes on.
  *  @param name of the saved models.

@@ -30,7 +30,7 @@ public func maquette_model_train_matrix(
     guard model is any Classifier else {
       throw MaquetteError(.unsupported, "a \(type(of: model).kind) has no labels to learn or to predict")
     }
-    guard !model.isTraining else {
+    guard !model.trainer.isBusy else {
       // Before copying what can't be learned now anyway.
       throw MaquetteError(.busy, "this model is being trained or loaded; wait for it, or cancel it first")
     }
@@ -60,7 +60,7 @@ public func maquette_model_train_source(
         "mode is \(mode); it must be MAQUETTE_TRAIN_FRESH to MAQUETTE_TRAIN_PARTIAL (0 to 2)",
         name: "mode")
     }
-    guard !model.isTraining else {
+    guard !model.trainer.isBusy else {
       throw MaquetteError(.busy, "this model is being trained or loaded; wait for it, or cancel it first")
     }
     try model.train(

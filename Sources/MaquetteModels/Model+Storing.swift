@@ -97,44 +97,52 @@ extension Model {
   ///   saved, ``MaquetteError/Code/busy``, or the store's error.
   @discardableResult
   public func load(from store: DataStore, _ idOrName: String) throws(MaquetteError) -> StoredModel {
-    let loaded = try load(from: store, by: nil) { () throws(MaquetteError) in
-      // Asking for a service makes it; reading must not write.
-      guard try store.contains(Self.service) else { throw Self.missing(idOrName) }
-      return try Self.document(idOrName, in: try store.service(Self.service))
-    }
-    guard let loaded else { throw MaquetteError(.internal, "nothing kept the model from being loaded") }
-    return loaded
-  }
-
-  /// Loads the model that `find` finds.
-  ///
-  /// - Parameters:
-  ///   - synchronization: what loads it, where it is not the host.
-  ///   - isOutdated: asked once no training goes on and none can begin: where it is true, nothing is loaded.
-  /// - Returns: nil where nothing was loaded.
-  func load(
-    from store: DataStore, by synchronization: ModelSynchronization?,
-    unless isOutdated: () -> Bool = { false },
-    _ find: () throws(MaquetteError) -> JSONObject
-  ) throws(MaquetteError) -> StoredModel? {
     try trainer.exclusively { () throws(MaquetteError) in
-      if isOutdated() { return nil }
-      return try loading { () throws(MaquetteError) in
-        let document = try find()
-        let service = try store.service(Self.service)
-        let archive = try Self.archive(of: document, in: service)
-        let version = ModelVersion(document)
-        try archive.check(document["checksum"], of: version.id)
-        trainer.letOthersWait()
-        try restore(archive)
-        let url = service.name + "/" + version.id
-        var status = TrainingStatus(.loaded, data: ["source": "datastore", "url": .string(url)])
-        status.origin = ModelOrigin(
-          store: ObjectIdentifier(store), version: version,
-          synchronization: synchronization.map { ObjectIdentifier($0) })
-        return (status, StoredModel(document: document))
+      try loading { () throws(MaquetteError) in
+        // Asking for a service makes it; reading must not write.
+        guard try store.contains(Self.service) else { throw Self.missing(idOrName) }
+        let document = try Self.document(idOrName, in: try store.service(Self.service))
+        let archive = try Self.archive(of: document, in: store)
+        return (try restore(archive, of: document, in: store, by: nil), StoredModel(document: document))
       }
     }
+  }
+
+  /// Loads a saved model for a synchronization. The host does not know of it, so nothing of the host's is refused because
+  /// of it: a training that begins while the model is read makes this fail, one that begins later waits a moment.
+  ///
+  /// - Parameter isOutdated: asked once no training goes on and none can begin: where it is true, nothing is loaded.
+  /// - Returns: whether it was loaded.
+  /// - Throws: what reading meets, of which `$training` does not hear; otherwise as ``load(from:_:)``.
+  func load(
+    _ document: JSONObject, from store: DataStore, by synchronization: ModelSynchronization,
+    unless isOutdated: () -> Bool
+  ) throws(MaquetteError) -> Bool {
+    let archive = try Self.archive(of: document, in: store)
+    return try trainer.exclusively(briefly: true) { () throws(MaquetteError) in
+      if isOutdated() { return false }
+      return try loading { () throws(MaquetteError) in
+        (try restore(archive, of: document, in: store, by: synchronization), true)
+      }
+    }
+  }
+
+  /// Makes an archive the model.
+  ///
+  /// - Returns: what `$training` is to say then.
+  private func restore(
+    _ archive: ModelArchive, of document: JSONObject, in store: DataStore,
+    by synchronization: ModelSynchronization?
+  ) throws(MaquetteError) -> TrainingStatus {
+    trainer.letOthersWait()
+    try restore(archive)
+    let version = ModelVersion(document)
+    var status = TrainingStatus(
+      .loaded, data: ["source": "datastore", "url": .string(Self.service + "/" + version.id)])
+    status.origin = ModelOrigin(
+      store: ObjectIdentifier(store), version: version,
+      synchronization: synchronization.map { ObjectIdentifier($0) })
+    return status
   }
 
   /// Tells `$training` what a loading does: `loading`, then the status that it ends with, or its error.
@@ -171,9 +179,11 @@ extension Model {
     MaquetteError(.notFound, "no saved \(kind) has the id or the name \(quoted(idOrName))", name: idOrName)
   }
 
-  private static func archive(of document: JSONObject, in service: Service) throws(MaquetteError)
+  /// The files of a document, checked.
+  private static func archive(of document: JSONObject, in store: DataStore) throws(MaquetteError)
     -> ModelArchive
   {
+    let service = try store.service(Self.service)
     var files: [StoredFile] = []
     for entry in document["files"]?.array ?? [] {
       guard let parts = entry.array, parts.count == 2, let name = parts[0].string, let path = parts[1].string
@@ -183,8 +193,10 @@ extension Model {
       }
       files.append(StoredFile(name: name, bytes: try service.file(at: path)))
     }
-    return ModelArchive(
+    let archive = ModelArchive(
       format: document["format"]?.string ?? "", metadata: document["metadata"]?.object ?? [:], files: files)
+    try archive.check(document["checksum"], of: ModelVersion(document).id)
+    return archive
   }
 }
 

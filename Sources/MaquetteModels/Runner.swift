@@ -14,12 +14,21 @@ package final class Runner<Status: Sendable>: Sendable {
   private struct State {
     /// The run that goes on, or the last one.
     var run: BackgroundRun?
-    var isRunning = false
-    /// The run is over, and its thread is handing out the last event.
-    var isFinishing = false
+    var stage = Stage.idle
     var thread: UInt = 0
     /// The outcome of the run before is not to be told any more.
     var isForgotten = false
+  }
+
+  private enum Stage {
+    case idle
+    /// Whoever wants to begin something is refused.
+    case running
+    /// It takes no time: others wait for it.
+    case brief
+    /// It is over, and its thread is handing out the last event: others wait for that, and whoever hears it on that very
+    /// thread may begin.
+    case finishing
   }
 
   private let state = Monitor(State())
@@ -35,14 +44,17 @@ package final class Runner<Status: Sendable>: Sendable {
   }
 
   /// Whether something goes on; not any more when its last event is heard.
-  package var isRunning: Bool { state.withLock { $0.isRunning && !$0.isFinishing } }
+  package var isRunning: Bool { state.withLock { $0.stage == .running || $0.stage == .brief } }
+
+  /// Whether something goes on because of which whoever wants to begin something is refused.
+  package var isBusy: Bool { state.withLock { $0.stage == .running } }
 
   /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event; what it holds is
   /// let go of before that, so that whoever hears of the end, or waits for it, finds nothing in use any more.
   ///
   /// - Throws: ``MaquetteError/Code/busy`` while something else goes on.
   package func start(_ work: @escaping Work) throws(MaquetteError) {
-    let run = try begin()
+    let run = try begin(.running)
     let work = Monitor<Work?>(work)
     do throws(MaquetteError) {
       try Thread.start(words.thread) { [self] in
@@ -50,7 +62,7 @@ package final class Runner<Status: Sendable>: Sendable {
         self.finish(run, result(of: run, work))
       }
     } catch {
-      state.change { $0.isRunning = false }
+      state.change { $0.stage = .idle }
       run.finish(.failure(error))
       throw error
     }
@@ -58,18 +70,20 @@ package final class Runner<Status: Sendable>: Sendable {
 
   /// Does something that must not overlap a run, on the caller's thread. Its result is not a run's: see
   /// ``wait(timeout:)``.
+  ///
+  /// - Parameter isBrief: it takes no time, and whoever wants to begin something meanwhile can't know of it: they wait for
+  ///   it, and are not told that it is busy.
   package func exclusively<Result>(
-    _ body: () throws(MaquetteError) -> Result
+    briefly isBrief: Bool = false, _ body: () throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result {
     let before = state.withLock { $0.run }
-    let run = try begin()
+    let run = try begin(isBrief ? .brief : .running)
     defer {
       state.change { state in
         // A subscriber that heard the last event on this very thread may have started a run.
         if state.run === run {
           state.run = state.isForgotten ? nil : before
-          state.isRunning = false
-          state.isFinishing = false
+          state.stage = .idle
           state.thread = 0
         }
         state.isForgotten = false
@@ -83,21 +97,23 @@ package final class Runner<Status: Sendable>: Sendable {
   /// What is left to do takes no time: who wants to begin something waits for it from now on, and is not told that it is
   /// busy, so that whoever sees or hears what was done can go on with it. Only inside of ``exclusively(_:)``.
   package func letOthersWait() {
-    state.change { $0.isFinishing = true }
+    state.change { $0.stage = .finishing }
   }
 
-  private func begin() throws(MaquetteError) -> BackgroundRun {
+  private func begin(_ stage: Stage) throws(MaquetteError) -> BackgroundRun {
     let run = BackgroundRun(words.work)
     let hasBegun =
       state.wait(until: .never) { state -> Bool? in
-        if state.isRunning {
-          // The last event is on its way: whoever hears it may start the next run.
-          guard state.isFinishing else { return false }
-          guard state.thread == Thread.current else { return nil }
+        let isHere = state.thread == Thread.current
+        switch state.stage {
+        case .idle: break
+        case .running: return false
+        // In one of its events: waiting for it would last for ever.
+        case .brief: return isHere ? false : nil
+        case .finishing: if !isHere { return nil }
         }
         state.run = run
-        state.isRunning = true
-        state.isFinishing = false
+        state.stage = stage
         state.thread = 0
         return true
       } ?? false
@@ -117,7 +133,7 @@ package final class Runner<Status: Sendable>: Sendable {
   }
 
   private func finish(_ run: BackgroundRun, _ result: Result<Status, MaquetteError>) {
-    state.change { $0.isFinishing = true }
+    state.change { $0.stage = .finishing }
     let outcome: Result<Void, MaquetteError>
     switch result {
     case .success(let status):
@@ -130,8 +146,7 @@ package final class Runner<Status: Sendable>: Sendable {
     state.change { state in
       // A subscriber that heard the last event on this very thread may have started the next run.
       guard state.run === run else { return }
-      state.isRunning = false
-      state.isFinishing = false
+      state.stage = .idle
       state.thread = 0
     }
     run.finish(outcome)
@@ -144,7 +159,7 @@ package final class Runner<Status: Sendable>: Sendable {
   /// - Throws: what the run failed with; ``MaquetteError/Code/cancelled``, ``MaquetteError/Code/timeout``, or
   ///   ``MaquetteError/Code/reentrant`` in a callback of this run.
   package func wait(timeout: Int64) throws(MaquetteError) {
-    let (run, thread) = state.withLock { ($0.run, $0.isRunning ? $0.thread : 0) }
+    let (run, thread) = state.withLock { ($0.run, $0.stage == .idle ? 0 : $0.thread) }
     guard thread != Thread.current, !statuses.isDeliveringHere else {
       throw MaquetteError(
         .reentrant, "a callback of a \(words.work) can't wait for that \(words.work) to end")

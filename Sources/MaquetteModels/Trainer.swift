@@ -28,6 +28,9 @@ public final class Trainer: Sendable {
   /// Whether a training or a loading goes on; not any more when its last event is heard.
   public var isTraining: Bool { runner.isRunning }
 
+  /// Whether a training or a loading goes on because of which another one is refused.
+  package var isBusy: Bool { runner.isBusy }
+
   /// Starts `work` on a new thread and returns. What it returns, or how it fails, becomes the last event.
   ///
   /// - Throws: ``MaquetteError/Code/busy`` while another training or a loading goes on.
@@ -37,9 +40,11 @@ public final class Trainer: Sendable {
 
   /// Does something that must not overlap a training, on the caller's thread. Its result is not a training's: see
   /// ``wait(timeout:)``.
+  ///
+  /// - Parameter isBrief: see ``Runner/exclusively(briefly:_:)``.
   package func exclusively<Result>(
-    _ body: () throws(MaquetteError) -> Result
-  ) throws(MaquetteError) -> Result { try runner.exclusively(body) }
+    briefly isBrief: Bool = false, _ body: () throws(MaquetteError) -> Result
+  ) throws(MaquetteError) -> Result { try runner.exclusively(briefly: isBrief, body) }
 
   /// See ``Runner/letOthersWait()``. Only inside of ``exclusively(_:)``.
   func letOthersWait() { runner.letOthersWait() }

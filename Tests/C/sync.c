@@ -34,7 +34,7 @@ static int member(const char *location, const char *kind) {
     if (sscanf(line, "train %d", &seed) == 1) {
       rows mine = rows_of(60, 8);
       uint32_t state = (uint32_t)seed;
-      for (int i = 0; i < 480; i++) mine.x[i] += noise(&state) * 2;
+      for (int i = 0; i < 480; i++) mine.x[i] += noise(&state) * 6;
       train(model, &mine), rows_free(mine);
       OK(maquette_model_sync_flush(model, 20000, &error));
     }
@@ -86,11 +86,13 @@ static void share(const char *kind) {
   for (int i = 0; i < 3; i++) members[i] = start(location, kind);
   enum { ROUNDS = 6 };
   rows content = rows_of(60, 8);
+  unsigned long expected = 0;
   for (int round = 0; round < ROUNDS; round++) {
     char line[32];
     snprintf(line, sizeof line, "train %d", round + 1);
-    unsigned long expected = ask(&members[round % 3], line);
-    CHECK(expected != 0);
+    unsigned long before = expected;
+    expected = ask(&members[round % 3], line);
+    CHECK(expected != 0 && expected != before, "round %d can't be told from the one before", round);
     for (int i = 0; i < 3; i++) {
       int tries = 0;
       while (ask(&members[i], "know") != expected && tries++ < 1000) sleep_ms(10);

@@ -269,10 +269,9 @@ final class ModelSynchronization: Sendable {
     statuses.set(SynchronizationStatus(.loading, version))
     do throws(MaquetteError) {
       // A training that has ended meanwhile is newer, or is not: saving it finds out.
-      let loaded = try model.load(from: store, by: self, unless: { state.withLock { !$0.pending.isEmpty } }) {
-        () throws(MaquetteError) in document
-      }
-      guard loaded != nil else { return }
+      let isLoaded = try model.load(
+        document, from: store, by: self, unless: { state.withLock { !$0.pending.isEmpty } })
+      guard isLoaded else { return }
     } catch  where error.code == .busy {
       // It began just now.
       return

@@ -57,7 +57,9 @@ final class SQLiteConnection {
     var tries: Int32 = 0
     while true {
       let code = sqlite3_exec(handle, sql, nil, nil, nil)
-      guard code == SQLITE_BUSY, let busyWait, busyWait.wait(tries: tries) else { return try check(code, "use") }
+      guard code == SQLITE_BUSY, let busyWait, busyWait.wait(tries: tries) else {
+        return try check(code, "use")
+      }
       tries &+= 1
     }
   }

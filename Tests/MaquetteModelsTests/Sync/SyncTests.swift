@@ -113,11 +113,8 @@ private struct Member {
     let members = try (0..<3).map { _ in try Member(location) }
     for round in 0..<5 {
       for (number, member) in members.enumerated() {
-        let samples = try samples(UInt64(10 * round + number))
-        // Busy: a model of another one is being loaded.
-        while code({
-          try member.model.train(on: Kinds.table("knn-classifier", samples))
-        }) == .busy {}
+        try member.model.wait()
+        try member.model.train(on: Kinds.table("knn-classifier", try samples(UInt64(10 * round + number))))
       }
     }
     for member in members {
@@ -132,6 +129,37 @@ private struct Member {
     for member in members { try member.wait(toPredict: expected, of: rows) }
     let count = try #require(try writes(members[0].store))
     #expect(count <= 15)
+  }
+
+  @Test func `are trained when the host wants to, also while another one's model is loaded`() throws {
+    let other = try Member(location)
+    let member = try Member(location)
+    let table = try Kinds.table("knn-classifier", samples(2))
+    let outcomes = Monitor(
+      (isLoading: false, here: MaquetteError.Code?.none, elsewhere: [MaquetteError.Code?]()))
+    let observation = member.model.trainingStream.observe { [model = member.model] event in
+      guard event.value.phase == .loading else { return }
+      outcomes.change {
+        $0.isLoading = true
+        // Waiting would last for ever.
+        $0.here = code { try model.train(on: table) }
+      }
+      usleep(50_000)
+    }
+    try Thread.start("host") { [model = member.model] in
+      _ = outcomes.wait(until: .never) { $0.isLoading ? () : nil }
+      let outcome = code { try model.train(on: table) }
+      outcomes.change { $0.elsewhere.append(outcome) }
+    }
+    try other.train(try samples(1))
+    let outcome = try #require(
+      outcomes.wait(until: Deadline(milliseconds: 20_000)) { $0.elsewhere.isEmpty ? nil : $0 })
+    #expect(outcome.here == .busy && outcome.elsewhere == [nil])
+    try member.model.wait()
+    try member.model.flushSync(timeout: 20_000)
+    observation.cancel()
+    let rows = try samples(1).features
+    try other.wait(toPredict: member.predictions(rows), of: rows)
   }
 
   @Test func `say that two were trained at once, and keep the newer`() throws {
