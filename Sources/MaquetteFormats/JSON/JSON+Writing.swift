@@ -22,11 +22,14 @@ extension JSON: CustomStringConvertible {
     case .string(let value): JSON.write(value, to: &output)
     case .array(let elements):
       output.append(UInt8(ascii: "["))
-      var isFirst = true
-      for element in elements {
-        if !isFirst { output.append(UInt8(ascii: ",")) }
-        isFirst = false
-        element.write(to: &output)
+      for place in elements.indices {
+        if place > 0 { output.append(UInt8(ascii: ",")) }
+        // Most long arrays are of numbers, which need no further call.
+        if case .number(let value) = elements[place] {
+          JSON.write(value, to: &output)
+        } else {
+          elements[place].write(to: &output)
+        }
       }
       output.append(UInt8(ascii: "]"))
     case .object(let object):
@@ -44,29 +47,24 @@ extension JSON: CustomStringConvertible {
   }
 
   private static func write(_ value: Double, to output: inout [UInt8]) {
-    if let whole = Int(exactly: value), whole.magnitude < 1 << 53 {
-      if value.sign == .minus { output.append(UInt8(ascii: "-")) }
-      // -0.0 has no integer of its own.
-      if whole == 0, value.sign == .minus { return output.append(contentsOf: "0.0".utf8) }
-      write(whole.magnitude, to: &output)
-    } else if value.isFinite {
-      output.append(contentsOf: value.description.utf8)
-    } else {
-      output.append(contentsOf: "null".utf8)
+    guard value.magnitude < 0x1p53, case let whole = Int(value), Double(whole) == value else {
+      let text = value.isFinite ? value.description : "null"
+      return output.append(contentsOf: text.utf8)
     }
-  }
-
-  /// Digit by digit: a string of each would take longer than all the rest, and most numbers are small.
-  private static func write(_ whole: UInt, to output: inout [UInt8]) {
-    guard whole >= 10 else { return output.append(UInt8(ascii: "0") + UInt8(whole)) }
+    if value.sign == .minus { output.append(UInt8(ascii: "-")) }
+    // -0.0 has no integer of its own.
+    if whole == 0, value.sign == .minus { return output.append(contentsOf: "0.0".utf8) }
+    // Digit by digit: a string of each would take longer than all the rest.
+    var rest = whole.magnitude
+    guard rest >= 10 else { return output.append(UInt8(ascii: "0") + UInt8(rest)) }
     withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
-      var (rest, start) = (whole, digits.count)
+      var start = digits.count
       while rest > 0, start > 0 {
         start -= 1
         digits.initializeElement(at: start, to: UInt8(ascii: "0") + UInt8(rest % 10))
         rest /= 10
       }
-      output.append(contentsOf: digits[start...])
+      output.append(contentsOf: UnsafeBufferPointer(rebasing: digits[start...]))
     }
   }
 

@@ -6,6 +6,7 @@ public struct JSONObject: Sendable {
 
   /// Of two members of one name the later wins, at the place of the first.
   public init(_ members: [(String, JSON)]) {
+    self.members.reserveCapacity(members.count)
     if members.count <= Self.directSearchLimit {
       for (name, value) in members { self[name] = value }
       return
