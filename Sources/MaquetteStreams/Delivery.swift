@@ -5,7 +5,7 @@ import MaquetteSystem
 /// for the next event, so that a subscriber that blocks holds up nobody else and an idle program keeps no thread.
 enum Delivery {
   private struct State {
-    var jobs: ArraySlice<@Sendable () -> Void> = []
+    var jobs = Queue<@Sendable () -> Void>()
     var idleThreads = 0
     var threads = 0
   }

@@ -5,19 +5,19 @@ import Synchronization
 
 /// What a subscription has yet to receive: filled by the thread that sets the stream's value, which never waits
 /// here, emptied by a delivery thread (push) or by the host (pull).
-final class Mailbox<Value: Sendable>: Sendable {
-  typealias Event = Stream<Value>.Event
+@usableFromInline final class Mailbox: Sendable {
+  typealias Event = StreamCore.Event
 
   /// Events that wait before the merging starts.
-  static var mergingLimit: Int { 64 }
+  static let mergingLimit = 64
   /// Events that wait at the most where none may be merged; then the oldest is dropped, and counted.
-  static var limit: Int { 65_536 }
+  static let limit = 65_536
 
-  private let mayMerge: @Sendable (Value) -> Bool
+  private let mayMerge: @Sendable (any AnyBox) -> Bool
   private let receive: (@Sendable (Event) -> Void)?
 
   private struct State {
-    var events: ArraySlice<Event> = []
+    var events = Queue<Event>()
     var observation: Observation?
     /// The stream has ended; what waits is still delivered.
     var isClosed = false
@@ -36,7 +36,7 @@ final class Mailbox<Value: Sendable>: Sendable {
   private let state: Monitor<State>
 
   init(
-    mayMerge: @escaping @Sendable (Value) -> Bool, receive: (@Sendable (Event) -> Void)?,
+    mayMerge: @escaping @Sendable (any AnyBox) -> Bool, receive: (@Sendable (Event) -> Void)?,
     end: @escaping @Sendable () -> Void
   ) {
     self.mayMerge = mayMerge
@@ -67,11 +67,11 @@ final class Mailbox<Value: Sendable>: Sendable {
       {
         var merged = event
         merged.dropped = last.dropped + event.dropped + 1
-        state.events[state.events.endIndex - 1] = merged
+        state.events.last = merged
       } else {
         state.events.append(event)
         if state.events.count > Self.limit, let oldest = state.events.popFirst() {
-          state.events[state.events.startIndex].dropped += oldest.dropped + 1
+          state.events.first?.dropped += oldest.dropped + 1
         }
       }
       raiseDescriptor(state)
@@ -213,7 +213,7 @@ final class Mailbox<Value: Sendable>: Sendable {
     let (observation, isRunning, end) = state.change {
       state -> (Observation?, Bool, (@Sendable () -> Void)?) in
       state.isCancelled = true
-      state.events = []
+      state.events.removeAll()
       raiseDescriptor(state)
       // The thread that runs `receive` ends the observation when it is through.
       if state.isScheduled { return (state.observation, true, nil) }

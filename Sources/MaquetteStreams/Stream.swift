@@ -1,6 +1,4 @@
-import Glibc
 package import MaquetteSystem
-import Synchronization
 
 /// A value that changes over time, and those who watch it.
 ///
@@ -17,197 +15,75 @@ public final class Stream<Value: Sendable>: Sendable {
     public let sequence: UInt64
     /// How many events between this one and the one received before were merged away, because they came faster
     /// than they were taken.
-    public internal(set) var dropped: UInt64 = 0
-  }
+    public let dropped: UInt64
 
-  /// Whether a later event may take the place of one that nobody has received yet.
-  private let mayMerge: @Sendable (Value) -> Bool
-  /// Whether the stream keeps its last value.
-  public let isHeld: Bool
-  /// What a new subscriber of a stream that is not held is told first.
-  private let greeting: Value?
-
-  private struct State {
-    var value: Value?
-    var sequence: UInt64 = 0
-    var observers: [Observer] = []
-    var pending: [Outgoing] = []
-    /// The thread that hands out events at the moment, 0 when none does.
-    var drainingThread: UInt = 0
-    var isClosed = false
-  }
-
-  private enum Start { case here, elsewhere, ended }
-
-  private struct Outgoing {
-    let event: Event
-    /// Nil: to everybody who subscribed before the event. Otherwise to one, who gets the held value.
-    let only: Observer?
-  }
-
-  /// One receiver of events.
-  private final class Observer: Sendable {
-    let receive: @Sendable (Event) -> Void
-    let end: @Sendable () -> Void
-    /// Events up to this one happened before it subscribed.
-    let joinedAt: UInt64
-    let isActive = Atomic<Bool>(true)
-    /// What goes on for it, until it is removed.
-    let demand: Mutex<Demand?>
-    /// Where the events wait if the receiver is a queue.
-    let mailbox: Mailbox<Value>?
-
-    init(
-      joinedAt: UInt64, mailbox: Mailbox<Value>?, demand: Demand?,
-      receive: @escaping @Sendable (Event) -> Void,
-      end: @escaping @Sendable () -> Void
-    ) {
-      self.demand = Mutex(demand)
-      self.joinedAt = joinedAt
-      self.mailbox = mailbox
-      self.receive = receive
-      self.end = end
+    @inlinable init(_ event: StreamCore.Event) {
+      value = Box<Value>.value(in: event.value)
+      sequence = event.sequence
+      dropped = event.dropped
     }
   }
 
-  private let state: Mutex<State>
-  private let served = Mutex<Demand?>(nil)
+  @usableFromInline let core: StreamCore
 
   /// A held stream.
   ///
   /// - Parameter mayMerge: tells for a value whether a later one may replace it while it waits for a slow
   ///   subscriber. Usually all of them: only the present value counts.
-  public init(_ value: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool = { _ in true }) {
-    isHeld = true
-    greeting = nil
-    self.mayMerge = mayMerge
-    state = Mutex(State(value: value))
+  @inlinable public init(
+    _ value: Value, merging mayMerge: @escaping @Sendable (Value) -> Bool = { _ in true }
+  ) {
+    core = StreamCore(Box(value), greeting: nil) { mayMerge(Box<Value>.value(in: $0)) }
   }
 
   /// A stream that is not held: subscribers see what happens after they came, and all of it.
-  public init() {
-    isHeld = false
-    greeting = nil
-    mayMerge = { _ in false }
-    state = Mutex(State())
+  @inlinable public init() {
+    core = StreamCore(nil, greeting: nil) { _ in false }
   }
 
   /// A stream that is not held, and tells every new subscriber one thing, always the same, before what happens after
   /// it came.
-  public init(greeting: Value) {
-    isHeld = false
-    self.greeting = greeting
-    mayMerge = { _ in false }
-    state = Mutex(State())
+  @inlinable public init(greeting: Value) {
+    core = StreamCore(nil, greeting: Box(greeting)) { _ in false }
   }
 
   deinit {
-    close()
+    core.close()
   }
 
+  /// Whether the stream keeps its last value.
+  public var isHeld: Bool { core.isHeld }
+
   /// The present value of a held stream; nil of another.
-  public var value: Value? { state.withLock { $0.value } }
+  @inlinable public var value: Value? { core.value.map { Box<Value>.value(in: $0) } }
 
   /// Changes the value and tells the subscribers, on this thread, unless another thread is handing out events of
   /// this stream just now: that one then hands out this one too.
-  public func set(_ value: Value) {
-    let isMine = state.withLock { state -> Bool in
-      guard !state.isClosed else { return false }
-      state.sequence += 1
-      if isHeld { state.value = value }
-      // Who comes later is told of what comes after.
-      if state.observers.isEmpty && state.pending.isEmpty { return false }
-      state.pending.append(Outgoing(event: Event(value: value, sequence: state.sequence), only: nil))
-      return startDraining(&state)
-    }
-    if isMine { drain() }
-  }
+  @inlinable public func set(_ value: Value) { core.set(Box(value)) }
 
   /// As ``set(_:)``; of a stream that is not held the value is not made where nobody watches.
-  package func set(making value: () -> Value) {
-    let isUnseen = state.withLock { state -> Bool in
-      guard !isHeld, !state.isClosed, state.observers.isEmpty, state.pending.isEmpty else { return false }
-      state.sequence += 1
-      return true
-    }
-    if !isUnseen { set(value()) }
+  @inlinable package func set(making value: () -> Value) {
+    if !core.skip() { set(value()) }
   }
 
   /// The same as so many calls of ``set(_:)``; where nobody watches, only the last value is made.
-  package func set(count: Int, _ value: (Int) -> Value) {
-    guard count > 0 else { return }
-    let isMine = state.withLock { state -> Bool in
-      guard !state.isClosed else { return false }
-      let first = state.observers.isEmpty ? count - 1 : 0
-      state.sequence += UInt64(first)
-      state.pending.reserveCapacity(state.pending.count + count - first)
-      for place in first..<count {
-        state.sequence += 1
-        let event = Event(value: value(place), sequence: state.sequence)
-        state.pending.append(Outgoing(event: event, only: nil))
-      }
-      if isHeld { state.value = state.pending.last?.event.value }
-      return startDraining(&state)
-    }
-    if isMine { drain() }
+  @inlinable package func set(count: Int, _ value: (Int) -> Value) {
+    core.set(count: count) { Box(value($0)) }
   }
 
   /// Ends the stream: its subscriptions end once they have delivered what was set before.
-  public func close() {
-    let isMine = state.withLock { state -> Bool in
-      guard !state.isClosed else { return false }
-      state.isClosed = true
-      return startDraining(&state)
-    }
-    if isMine { drain() }
-  }
-
-  private func startDraining(_ state: inout State) -> Bool {
-    guard state.drainingThread == 0 else { return false }
-    state.drainingThread = Thread.current
-    return true
-  }
-
-  private func drain() {
-    while true {
-      let (batch, observers, isOver) = state.withLock { state -> ([Outgoing], [Observer], Bool) in
-        let batch = state.pending
-        state.pending = []
-        let observers = state.observers
-        let isOver = batch.isEmpty
-        if isOver {
-          state.drainingThread = 0
-          if state.isClosed { state.observers = [] }
-        }
-        return (batch, isOver && !state.isClosed ? [] : observers, isOver)
-      }
-      if isOver {
-        for observer in observers { observer.end() }
-        return
-      }
-      for delivery in batch {
-        if let only = delivery.only {
-          if only.isActive.load(ordering: .acquiring) { only.receive(delivery.event) }
-          continue
-        }
-        for observer in observers
-        where observer.joinedAt < delivery.event.sequence && observer.isActive.load(ordering: .acquiring) {
-          observer.receive(delivery.event)
-        }
-      }
-    }
-  }
+  public func close() { core.close() }
 
   /// What is to go on while the stream has subscribers; to be said before anybody subscribes.
-  package func serve(_ demand: Demand) { served.withLock { $0 = demand } }
+  package func serve(_ demand: Demand) { core.serve(demand) }
 
   /// What goes on while the stream has subscribers.
-  package var demand: Demand? { served.withLock { $0 } }
+  package var demand: Demand? { core.demand }
 
   /// As ``observe(_:end:)``, for a part of the library that is content with what the stream tells anyway: it is no
   /// reason for the stream to be served.
-  package func follow(_ receive: @escaping @Sendable (Event) -> Void) -> Observation {
-    observe(for: nil, serving: nil, receive, {})
+  @inlinable package func follow(_ receive: @escaping @Sendable (Event) -> Void) -> Observation {
+    core.observe(for: nil, serving: false, { receive(Event($0)) }, {})
   }
 
   /// Calls `receive` with every event **on the thread that sets the value**, before `set` returns.
@@ -217,89 +93,20 @@ public final class Stream<Value: Sendable>: Sendable {
   ///
   /// - Parameter end: called when the stream has ended, not when this is cancelled.
   @discardableResult
-  public func observe(
+  @inlinable public func observe(
     _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Observation {
-    observe(for: nil, serving: demand, receive, end)
-  }
-
-  private func observe(
-    for mailbox: Mailbox<Value>?, serving demand: Demand?, _ receive: @escaping @Sendable (Event) -> Void,
-    _ end: @escaping @Sendable () -> Void
-  ) -> Observation {
-    // Before it listens, so that it misses nothing that happens once this has returned.
-    demand?.add()
-    let (observer, start) = state.withLock { state -> (Observer, Start) in
-      let observer = Observer(
-        joinedAt: state.sequence, mailbox: mailbox, demand: demand, receive: receive, end: end)
-      var isNews = false
-      if let value = state.value ?? greeting {
-        let event = Event(value: value, sequence: state.sequence)
-        state.pending.append(Outgoing(event: event, only: observer))
-        isNews = true
-      }
-      if state.isClosed && state.drainingThread == 0 && !isNews { return (observer, .ended) }
-      // The library's own parts first: whoever is called with an event finds that they know of it, however late they came.
-      let mailboxes = state.observers.firstIndex { $0.mailbox != nil } ?? state.observers.endIndex
-      state.observers.insert(observer, at: mailbox == nil ? mailboxes : state.observers.endIndex)
-      return (observer, (isNews || state.isClosed) && startDraining(&state) ? .here : .elsewhere)
-    }
-    switch start {
-    case .here: drain()
-    case .ended: end()
-    case .elsewhere: break
-    }
-    return Observation(
-      silence: { [weak observer] in observer?.isActive.store(false, ordering: .releasing) },
-      remove: { [weak self, weak observer] in
-        guard let observer else { return }
-        self?.state.withLock { state in state.observers.removeAll { $0 === observer } }
-        let demand = observer.demand.withLock { demand -> Demand? in
-          defer { demand = nil }
-          return demand
-        }
-        demand?.remove()
-      })
+    core.observe(for: nil, serving: true, { receive(Event($0)) }, end)
   }
 
   /// Whether the caller is inside a callback of this stream: waiting for its events there would never end.
-  package var isDeliveringHere: Bool {
-    let (observers, drainingThread) = state.withLock { ($0.observers, $0.drainingThread) }
-    return drainingThread == Thread.current || observers.contains { $0.mailbox?.isDelivering ?? false }
-  }
+  package var isDeliveringHere: Bool { core.isDeliveringHere }
 
   /// Waits until all subscribers with a callback have returned from what was set before this call.
   ///
   /// - Returns: false when the deadline passed first.
   package func waitUntilDelivered(until deadline: Deadline) -> Bool {
-    let sequence = state.withLock { $0.sequence }
-    while true {
-      let (observers, isHandingOut) = state.withLock { state in
-        (
-          state.observers,
-          state.pending.contains { $0.event.sequence <= sequence } || state.drainingThread != 0
-        )
-      }
-      if isHandingOut {
-        // Another thread is putting events into the queues right now, which takes microseconds.
-        if deadline.hasPassed { return false }
-        sched_yield()
-        continue
-      }
-      return observers.allSatisfy { observer in
-        observer.mailbox?.waitUntilDelivered(upTo: sequence, until: deadline) ?? true
-      }
-    }
-  }
-
-  /// A queue of this stream's events, to be taken out by ``Subscription/next(timeout:)`` or handed to a callback.
-  private func makeQueue(
-    receive: (@Sendable (Event) -> Void)?, end: @escaping @Sendable () -> Void
-  ) -> Subscription<Value> {
-    let mailbox = Mailbox(mayMerge: mayMerge, receive: receive, end: end)
-    let observation = observe(for: mailbox, serving: demand, { mailbox.append($0) }, { mailbox.close() })
-    mailbox.attach(observation)
-    return Subscription(mailbox)
+    core.waitUntilDelivered(until: deadline)
   }
 
   /// Calls `receive` with every value, one after the other, on a thread of the library's own, until
@@ -308,7 +115,7 @@ public final class Stream<Value: Sendable>: Sendable {
   /// A slow subscriber slows nobody down: what waits for it is merged where the stream allows it, see
   /// ``Event/dropped``. The final event of a training is never merged away.
   @discardableResult
-  public func subscribe(_ receive: @escaping @Sendable (Value) -> Void) -> Subscription<Value> {
+  @inlinable public func subscribe(_ receive: @escaping @Sendable (Value) -> Void) -> Subscription<Value> {
     subscribeToEvents { receive($0.value) }
   }
 
@@ -317,15 +124,15 @@ public final class Stream<Value: Sendable>: Sendable {
   /// - Parameter end: called exactly once, after the last call of `receive`, whether the subscription was cancelled
   ///   or the stream ended.
   @discardableResult
-  public func subscribeToEvents(
+  @inlinable public func subscribeToEvents(
     _ receive: @escaping @Sendable (Event) -> Void, end: @escaping @Sendable () -> Void = {}
   ) -> Subscription<Value> {
-    makeQueue(receive: receive, end: end)
+    Subscription(core.makeQueue(receive: { receive(Event($0)) }, end: end))
   }
 
   /// A subscription that calls nobody: take the events out with ``Subscription/next(timeout:)``.
-  public func queue() -> Subscription<Value> {
-    makeQueue(receive: nil, end: {})
+  @inlinable public func queue() -> Subscription<Value> {
+    Subscription(core.makeQueue(receive: nil, end: {}))
   }
 }
 

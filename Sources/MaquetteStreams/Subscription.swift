@@ -5,9 +5,9 @@ public import MaquetteSystem
 /// With a callback it goes on until cancelled or until the stream ends, whether this is kept or not; a queue ends
 /// with the last reference to it, since nobody could take anything out any more.
 public final class Subscription<Value: Sendable>: Sendable {
-  private let mailbox: Mailbox<Value>
+  private let mailbox: Mailbox
 
-  init(_ mailbox: Mailbox<Value>) {
+  @usableFromInline init(_ mailbox: Mailbox) {
     self.mailbox = mailbox
   }
 
@@ -29,7 +29,7 @@ public final class Subscription<Value: Sendable>: Sendable {
   ///   everything is taken.
   public func next(timeout: Int64 = -1) throws(MaquetteError) -> Stream<Value>.Event {
     switch mailbox.next(until: Deadline(milliseconds: timeout)) {
-    case .event(let event): return event
+    case .event(let event): return Stream<Value>.Event(event)
     case .timeout: throw MaquetteError(.timeout, "no event within \(timeout) ms")
     case .closed: throw MaquetteError(.closed, "the stream has ended, or the subscription was cancelled")
     }
