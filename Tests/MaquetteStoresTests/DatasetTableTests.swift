@@ -44,6 +44,26 @@ import Testing
     #expect(later.rows.suffix(6) == [7, 8, 9, 1, 1, 1] && later.labels.names.last == "new")
   }
 
+  @Test("have labels of whatever form, or none", arguments: StoreKind.allCases)
+  func labels(_ kind: StoreKind) throws {
+    let test = try TestStore(kind)
+    let dataset = try Dataset("d", in: test.store)
+    let labels: [JSON?] = [
+      "a", "", "label 12", "label 21", 2.5, ["k": 1], true, nil, "a", ["k": 1], [1, "b"], [1, 2],
+    ]
+    for (number, label) in labels.enumerated() {
+      var document: JSONObject = ["x": [JSON(number)]]
+      document["y"] = label
+      _ = try dataset.create(document)
+    }
+    let expected = labels.map { label in label?.string ?? label?.description }
+    for reading in [
+      try read(dataset, labels.count, 1).labels, try Dataset("d", in: test.store).table().labels,
+    ] {
+      #expect(reading.codes.map { $0 < 0 ? nil : reading.names[Int($0)] } == expected)
+    }
+  }
+
   @Test("are refused where the memory is for others", arguments: StoreKind.allCases)
   func otherShape(_ kind: StoreKind) throws {
     let test = try TestStore(kind)

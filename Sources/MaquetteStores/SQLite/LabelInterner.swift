@@ -9,7 +9,7 @@ struct LabelInterner {
   private var slots: [Slot] = []
   private var arena: [UInt8] = []
 
-  private static let slotCount = 4096
+  private static let slotBits: UInt64 = 12
 
   init() {}
 
@@ -35,12 +35,23 @@ struct LabelInterner {
       hash ^= hash >> 29
       place &+= 8
     }
-    while place < bytes.count {
-      hash = (hash ^ UInt64(bytes[place])) &* 0x100_0000_01B3
-      place &+= 1
+    // What is left in two steps, which may overlap.
+    let rest = bytes.count &- place
+    if rest >= 4 {
+      let (first, last) = (
+        bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self),
+        bytes.loadUnaligned(fromByteOffset: bytes.count &- 4, as: UInt32.self)
+      )
+      hash = (hash ^ (UInt64(first) | UInt64(last) << 32)) &* 0x100_0000_01B3
+      hash ^= hash >> 29
+    } else if rest > 0 {
+      let (first, middle, last) = (bytes[place], bytes[place &+ rest / 2], bytes[bytes.count &- 1])
+      hash = (hash ^ (UInt64(first) | UInt64(middle) << 8 | UInt64(last) << 16)) &* 0x100_0000_01B3
+      hash ^= hash >> 29
     }
-    if slots.isEmpty { slots = [Slot](repeating: Slot(), count: Self.slotCount) }
-    let home = Int(truncatingIfNeeded: (hash ^ hash >> 32) & UInt64(Self.slotCount - 1))
+    if slots.isEmpty { slots = [Slot](repeating: Slot(), count: 1 << Self.slotBits) }
+    // All bits of the hash decide (Fibonacci hashing; Knuth, The Art of Computer Programming, volume 3, 6.4).
+    let home = Int(truncatingIfNeeded: (hash &* 0x9E37_79B9_7F4A_7C15) >> (64 - Self.slotBits))
     let slot = slots[home]
     if slot.hash == hash, slot.length == bytes.count, isSame(slot, bytes) { return slot.code }
     guard let text = String(validating: bytes, as: UTF8.self) else {

@@ -19,15 +19,15 @@ final class TableCollector {
     state.deallocate()
   }
 
-  /// Makes the functions `maquette_collect(x, y, fields)` and `maquette_collect(x, y, fields, id, updatedAt, place)`
-  /// known to a connection that does not outlive this.
+  /// Makes the functions `maquette_collect(x, y)`, `maquette_collect(x, y, fields)` and
+  /// `maquette_collect(x, y, fields, id, updatedAt, place)` known to a connection that does not outlive this.
   func register(_ handle: OpaquePointer) -> Int32 {
-    for arguments in [3, 6] as [Int32] {
+    for arguments in [2, 3, 6] as [Int32] {
       let code = sqlite3_create_function_v2(
         handle, "maquette_collect", arguments, SQLITE_UTF8 | SQLITE_DIRECTONLY, state, nil,
         { context, count, values in
           guard let values, let state = sqlite3_user_data(context) else { return }
-          if !state.assumingMemoryBound(to: State.self).pointee.add(values, isIdentified: count == 6) {
+          if !state.assumingMemoryBound(to: State.self).pointee.add(values, count) {
             sqlite3_result_error(context, "no row of numbers", -1)
           }
         }, { context in sqlite3_result_null(context) }, nil)
@@ -60,6 +60,8 @@ final class TableCollector {
   /// How many rows came, up to the first that can't be used.
   var row: Int { state.pointee.row }
   var hasFailed: Bool { state.pointee.hasFailed }
+  /// Whether a row could not be used because its `y` is NULL and its fields were not given.
+  var needsFields: Bool { state.pointee.needsFields }
   /// Whether there were more rows than places for them.
   var hasOverflown: Bool { state.pointee.hasOverflown }
   /// Where the last row was that came or can't be used, for rows that bring their place.
@@ -89,6 +91,7 @@ final class TableCollector {
     var place: Int64 = 0
     var row = 0
     var hasFailed = false
+    var needsFields = false
     var hasOverflown = false
     var allowsBytes = false
 
@@ -107,9 +110,14 @@ final class TableCollector {
       if targets == nil { codes.reserveCapacity(rows) }
     }
 
-    mutating func add(_ values: UnsafeMutablePointer<OpaquePointer?>, isIdentified: Bool) -> Bool {
+    mutating func add(_ values: UnsafeMutablePointer<OpaquePointer?>, _ count: Int32) -> Bool {
+      let isIdentified = count == 6
       guard row < rows else {
         hasOverflown = true
+        return false
+      }
+      if count == 2, sqlite3_value_type(values[1]) == SQLITE_NULL {
+        needsFields = true
         return false
       }
       if isIdentified { place = sqlite3_value_int64(values[5]) }
