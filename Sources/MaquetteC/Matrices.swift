@@ -226,6 +226,14 @@ func labelColumn(
     }
     return try LabelColumn(names: [], codes: [Int32](repeating: -1, count: count))
   }
+  func text(_ label: UnsafePointer<CChar>, _ row: Int) throws(MaquetteError) -> String {
+    guard let text = String(validatingCString: label) else {
+      throw MaquetteError(.badUTF8, "\(name)[\(row)] is not valid UTF-8", name: name)
+    }
+    return text
+  }
+  // One at a time, as instances come that somebody makes.
+  if count == 1, let label = labels[0] { return try LabelColumn(names: [try text(label, 0)], codes: [0]) }
   var names: [String] = []
   var codes = [Int32](repeating: -1, count: count)
   var codeOfName: [String: Int32] = [:]
@@ -247,9 +255,7 @@ func labelColumn(
       codes[row] = known[slot].code
       continue
     }
-    guard let text = String(validatingCString: label) else {
-      throw MaquetteError(.badUTF8, "\(name)[\(row)] is not valid UTF-8", name: name)
-    }
+    let text = try text(label, row)
     let code: Int32
     if let present = codeOfName[text] {
       code = present

@@ -104,7 +104,9 @@ extension Record {
 
   /// The members of the document that are wanted, and the id; nothing is made of the others.
   private func document(_ isWanted: (String) -> Bool) -> JSONObject {
-    var members: [(String, JSON)] = [("id", .string(id.text))]
+    var members: [(String, JSON)] = []
+    members.reserveCapacity(fields.members.count + 7)
+    members.append(("id", .string(id.text)))
     if let dataset, isWanted("datasetName") { members.append(("datasetName", .string(dataset))) }
     if let name, isWanted("name") { members.append(("name", .string(name))) }
     if let features, isWanted("x") { members.append(("x", features.json)) }
