@@ -29,5 +29,6 @@ for sanitizer in "$@"; do
   [ "$sanitizer" != thread ] || extra=$(wrapped)
   # The runtime's own memory is no leak of ours; the C tests look for those. Some tests ask for more than there is.
   # shellcheck disable=SC2086 # several words
-  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 "$root/tools/swift-test.sh" --sanitize="$sanitizer" --scratch-path ".build/swift-$sanitizer" $extra
+  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 TSAN_OPTIONS=allocator_may_return_null=1 \
+    "$root/tools/swift-test.sh" --sanitize="$sanitizer" --scratch-path ".build/swift-$sanitizer" $extra
 done

@@ -147,7 +147,7 @@ extension Model {
 
   /// Tells `$training` what a loading does: `loading`, then the status that it ends with, or its error.
   ///
-  /// Only inside of ``Trainer/exclusively(_:)``.
+  /// Only inside of ``Trainer/exclusively(briefly:_:)``.
   func loading<Result>(
     _ load: () throws(MaquetteError) -> (TrainingStatus, Result)
   ) throws(MaquetteError) -> Result {

@@ -95,7 +95,7 @@ package final class Runner<Status: Sendable>: Sendable {
   }
 
   /// What is left to do takes no time: who wants to begin something waits for it from now on, and is not told that it is
-  /// busy, so that whoever sees or hears what was done can go on with it. Only inside of ``exclusively(_:)``.
+  /// busy, so that whoever sees or hears what was done can go on with it. Only inside of ``exclusively(briefly:_:)``.
   package func letOthersWait() {
     state.change { $0.stage = .finishing }
   }
@@ -176,7 +176,7 @@ package final class Runner<Status: Sendable>: Sendable {
     state.withLock { $0.run }?.cancel(keeping: kept)
   }
 
-  /// The last run's outcome is nobody's business any more. Only inside of ``exclusively(_:)``.
+  /// The last run's outcome is nobody's business any more. Only inside of ``exclusively(briefly:_:)``.
   package func forget() {
     state.withLock { $0.isForgotten = true }
   }

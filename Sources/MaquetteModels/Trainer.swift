@@ -46,7 +46,7 @@ public final class Trainer: Sendable {
     briefly isBrief: Bool = false, _ body: () throws(MaquetteError) -> Result
   ) throws(MaquetteError) -> Result { try runner.exclusively(briefly: isBrief, body) }
 
-  /// See ``Runner/letOthersWait()``. Only inside of ``exclusively(_:)``.
+  /// See ``Runner/letOthersWait()``. Only inside of ``exclusively(briefly:_:)``.
   func letOthersWait() { runner.letOthersWait() }
 
   /// Waits until the training that runs, or the last one, is over, and until the callbacks that watch it have returned
@@ -59,7 +59,7 @@ public final class Trainer: Sendable {
 
   package func cancel(keeping kept: KeptEpoch = .last) { runner.cancel(keeping: kept) }
 
-  /// The last training's outcome is nobody's business any more. Only inside of ``exclusively(_:)``.
+  /// The last training's outcome is nobody's business any more. Only inside of ``exclusively(briefly:_:)``.
   func forget() { runner.forget() }
 }
 

@@ -20,6 +20,7 @@ import Synchronization
 /// Compiled once: code that is generic over the values looks the types of everything it touches up at run time, which took
 /// nearly half of the time in which an event got to its subscriber's thread.
 @usableFromInline final class StreamCore: Sendable {
+  /// See ``Stream/Event``.
   @usableFromInline struct Event: Sendable {
     @usableFromInline let value: any AnyBox
     @usableFromInline let sequence: UInt64

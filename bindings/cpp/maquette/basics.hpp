@@ -118,7 +118,7 @@ inline std::vector<std::string> strings(const std::string &json) {
       if (escape == 'u') {
         unsigned long point = code(i + 1);
         i += 4;
-        if (point >= 0xd800 && point < 0xdc00) { // the first half of a pair; the second follows as \uXXXX
+        if (point >= 0xd800 && point < 0xdc00) { // the first half of a pair; the second follows as another \u
           point = 0x10000 + ((point - 0xd800) << 10) + (code(i + 3) - 0xdc00);
           i += 6;
         }
