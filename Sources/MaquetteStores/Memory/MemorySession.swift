@@ -26,10 +26,7 @@ final class MemorySession: Session {
     return record
   }
 
-  func position(of record: Record) -> Int64 {
-    let place = Int(record.place)
-    return content.positions.indices.contains(place) ? content.positions[place] : .max
-  }
+  func position(of record: Record) -> Int64 { content.position(at: Int(record.place)) }
 
   func scan(
     _ dataset: String?, _ parts: RecordParts, behind position: Int64, skip: Int,
@@ -52,13 +49,14 @@ final class MemorySession: Session {
 
   func count(_ dataset: String?) -> Int {
     guard let dataset else { return content.count }
-    return content.tallies[ExactText(dataset)]?.count ?? 0
+    return content.tally(of: dataset)?.count ?? 0
   }
 
   func width(_ dataset: String, except id: DocumentID?) -> Int? {
-    guard var widths = content.tallies[ExactText(dataset)]?.widths else { return nil }
-    if let id, let record = record(id, .features), isSame(record.dataset, dataset),
-      let width = record.features?.width
+    guard let tally = content.tally(of: dataset) else { return nil }
+    guard let id else { return tally.widths.first { $0.value > 0 }?.key }
+    var widths = tally.widths
+    if let record = record(id, .features), isSame(record.dataset, dataset), let width = record.features?.width
     {
       widths[width, default: 0] -= 1
     }
@@ -95,7 +93,7 @@ final class MemorySession: Session {
     while place < content.endOfPlaces, builder.count < builder.capacity {
       if let record = content.record(at: place), isSame(record.dataset, request.dataset) {
         try builder.add(record)
-        next.position = content.positions[place]
+        next.position = content.position(at: place)
       }
       place += 1
     }
@@ -124,7 +122,7 @@ final class MemorySession: Session {
       backend.dropFiles(of: record.id, in: content)
       removed += 1
     }
-    content.tallies[ExactText(dataset)] = nil
+    content.dropTally(of: dataset)
     content.closeGaps()
     return removed
   }
