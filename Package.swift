@@ -57,7 +57,8 @@ let package = Package(
       name: "MaquetteKernelsTests",
       dependencies: ["MaquetteSystem", "CMaquetteKernels", "MaquetteKernels", "TestSupport"]),
     .testTarget(
-      name: "MaquetteFormatsTests", dependencies: ["MaquetteSystem", "MaquetteFormats", "TestSupport"]),
+      name: "MaquetteFormatsTests",
+      dependencies: ["MaquetteSystem", "MaquetteKernels", "MaquetteFormats", "TestSupport"]),
     .testTarget(
       name: "MaquetteStoresTests",
       dependencies: [

@@ -10,7 +10,7 @@ let cursors = Handles<CursorObject>(kind: 31, description: "a cursor")
 
 /// A pass over documents as a host holds it.
 final class CursorObject: Sendable {
-  private let reader: Monitor<LazyReader<JSONObject>>
+  private let reader: Monitor<DocumentTexts>
   /// What the documents are read from, so that it does not go before the last of them.
   private let owner: any Sendable
 
@@ -18,26 +18,24 @@ final class CursorObject: Sendable {
   private static let blockDocuments = 256
   private static let blockBytes = 1 << 20
 
-  init(_ items: LazyIterable<JSONObject>, of owner: any Sendable) throws(MaquetteError) {
-    reader = Monitor(try items.makeReader())
+  init(_ texts: DocumentTexts, of owner: any Sendable) {
+    reader = Monitor(texts)
     self.owner = owner
   }
 
   /// The next documents as a JSON array; nil behind the last.
   ///
   /// - Throws: what reading meets.
-  func next() throws(MaquetteError) -> String? {
-    try reader.withLock { (reader) throws(MaquetteError) -> String? in
-      var text: [UInt8] = []
+  func next() throws(MaquetteError) -> [UInt8]? {
+    try reader.withLock { (reader) throws(MaquetteError) -> [UInt8]? in
+      var text = JSONWriter()
+      text.beginArray()
       var count = 0
-      while count < Self.blockDocuments, text.count < Self.blockBytes, let document = try reader.next() {
-        text.append(count == 0 ? UInt8(ascii: "[") : UInt8(ascii: ","))
-        text.append(contentsOf: JSON.object(document).bytes)
+      while count < Self.blockDocuments, text.count < Self.blockBytes, try reader.writeNext(to: &text) {
         count += 1
       }
-      guard count > 0 else { return nil }
-      text.append(UInt8(ascii: "]"))
-      return String(decoding: text, as: UTF8.self)
+      text.endArray()
+      return count > 0 ? text.bytes : nil
     }
   }
 }
@@ -50,8 +48,8 @@ public func maquette_service_items(
   reporting(to: error) { () throws(MaquetteError) in
     let service = try services[service]
     let cursor = try required(cursor, "cursor")
-    let items = service.service.items(try MaquetteC.query(query))
-    cursor.pointee = try cursors.insert(CursorObject(items, of: service))
+    let texts = service.service.texts(try MaquetteC.query(query))
+    cursor.pointee = try cursors.insert(CursorObject(texts, of: service))
   }
 }
 
@@ -64,7 +62,7 @@ public func maquette_dataset_items(
     let dataset = try datasets[dataset].dataset
     let cursor = try required(cursor, "cursor")
     cursor.pointee = try cursors.insert(
-      CursorObject(dataset.items(try MaquetteC.query(query)), of: dataset))
+      CursorObject(dataset.texts(try MaquetteC.query(query)), of: dataset))
   }
 }
 

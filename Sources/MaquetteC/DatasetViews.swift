@@ -66,7 +66,7 @@ public func maquette_view_items(
   reporting(to: error) { () throws(MaquetteError) in
     let view = try views[view].view
     let cursor = try required(cursor, "cursor")
-    cursor.pointee = try cursors.insert(CursorObject(view.items(try MaquetteC.query(query)), of: view))
+    cursor.pointee = try cursors.insert(CursorObject(view.texts(try MaquetteC.query(query)), of: view))
   }
 }
 
@@ -83,7 +83,7 @@ public func maquette_view_changes(_ view: OpaquePointer?) -> OpaquePointer? {
   handleUnlessForked {
     guard let object = try? views[view] else { return nil }
     return try? object.streams.handle("changes") {
-      JSONValueStream(object.view.$changes) { .array($0.map(\.json)) }
+      JSONValueStream(object.view.$changes, writing: { $0.write(to: &$1) })
     }
   }
 }

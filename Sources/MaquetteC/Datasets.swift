@@ -261,7 +261,7 @@ public func maquette_dataset_changes(_ dataset: OpaquePointer?) -> OpaquePointer
   handleUnlessForked {
     guard let object = try? datasets[dataset] else { return nil }
     return try? object.streams.handle("changes") {
-      JSONValueStream(object.dataset.$changes) { .array($0.map(\.json)) }
+      JSONValueStream(object.dataset.$changes, writing: { $0.write(to: &$1) })
     }
   }
 }

@@ -102,8 +102,22 @@ func owned(_ text: String) throws(MaquetteError) -> UnsafeMutablePointer<CChar> 
   return copy
 }
 
+/// A copy of text in UTF-8 without a NUL, for the host.
+///
 /// - Throws: ``MaquetteError/Code/outOfMemory``.
-func owned(_ json: JSON) throws(MaquetteError) -> UnsafeMutablePointer<CChar> { try owned(json.description) }
+func owned(_ text: [UInt8]) throws(MaquetteError) -> UnsafeMutablePointer<CChar> {
+  guard let copy = malloc(text.count + 1) else {
+    throw MaquetteError(.outOfMemory, "not enough memory for a string")
+  }
+  text.withUnsafeBytes {
+    copy.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(copy), byteCount: $0.count)
+  }
+  copy.storeBytes(of: 0, toByteOffset: text.count, as: UInt8.self)
+  return copy.assumingMemoryBound(to: CChar.self)
+}
+
+/// - Throws: ``MaquetteError/Code/outOfMemory``.
+func owned(_ json: JSON) throws(MaquetteError) -> UnsafeMutablePointer<CChar> { try owned(json.bytes) }
 
 // MARK: Structs
 

@@ -56,7 +56,9 @@ public func maquette_service_destroy(_ service: OpaquePointer?) {
 public func maquette_service_events(_ service: OpaquePointer?) -> OpaquePointer? {
   handleUnlessForked {
     guard let object = try? services[service] else { return nil }
-    return try? object.streams.handle("events") { JSONValueStream(object.service.events) { $0.json } }
+    return try? object.streams.handle("events") {
+      JSONValueStream(object.service.events, writing: { $0.write(to: &$1) })
+    }
   }
 }
 

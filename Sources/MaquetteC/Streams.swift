@@ -82,8 +82,7 @@ final class SubscriptionObject: Sendable {
   /// - Throws: ``MaquetteError/Code/timeout``, ``MaquetteError/Code/closed``, ``MaquetteError/Code/outOfMemory``.
   func next(timeout: Int64) throws(MaquetteError) -> maquette_event {
     let event = try subscription.nextJSON(timeout: timeout)
-    let text = event.json.description
-    let copy = try owned(text)
+    let copy = try owned(event.text)
     taken.withLock { taken in
       free(UnsafeMutableRawPointer(bitPattern: taken))
       taken = UInt(bitPattern: copy)
@@ -91,7 +90,8 @@ final class SubscriptionObject: Sendable {
     let matrix = event.matrix.map { HostMatrix($0) }
     takenMatrix.withLock { $0 = matrix }
     return maquette_event(
-      struct_size: MemoryLayout<maquette_event>.size, json: UnsafePointer(copy), json_length: text.utf8.count,
+      struct_size: MemoryLayout<maquette_event>.size, json: UnsafePointer(copy),
+      json_length: event.text.count,
       sequence: event.sequence, dropped: event.dropped, matrix: matrix?.pointer)
   }
 }
@@ -136,11 +136,11 @@ final class HostCallback: Sendable {
   }
 
   func receive(_ event: JSONEvent) {
-    let text = event.json.description
     let matrix = event.matrix.map { HostMatrix($0) }
-    text.withCString { json in
+    (event.text + [0]).withUnsafeBytes { text in
       var borrowed = maquette_event(
-        struct_size: MemoryLayout<maquette_event>.size, json: json, json_length: text.utf8.count,
+        struct_size: MemoryLayout<maquette_event>.size,
+        json: text.bindMemory(to: CChar.self).baseAddress, json_length: event.text.count,
         sequence: event.sequence, dropped: event.dropped, matrix: matrix?.pointer)
       withExtendedLifetime(matrix) { function?(userData.pointer, &borrowed) }
     }
@@ -202,10 +202,10 @@ public func maquette_stream_value(
   reporting(to: error) { () throws(MaquetteError) in
     let stream = try streams[stream].stream
     let json = try required(json, "json")
-    guard let value = stream.json else {
+    guard let text = stream.text else {
       throw MaquetteError(.notHeld, "this stream keeps no value; subscribe to see its events")
     }
-    json.pointee = try owned(value)
+    json.pointee = try owned(text)
   }
 }
 

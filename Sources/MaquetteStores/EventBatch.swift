@@ -20,8 +20,10 @@ struct EventBatch: Sendable {
   /// An event for each document.
   var all: [ServiceEvent] {
     guard let bulk else { return events }
-    return events
-      + (0..<bulk.rows).map { ServiceEvent(bulk.kind, bulk.source, row: Int32(truncatingIfNeeded: $0)) }
+    let all = (0..<bulk.rows).map { row in
+      ServiceEvent(bulk.kind, bulk.source, row: Int32(truncatingIfNeeded: row))
+    }
+    return events.isEmpty ? all : events + all
   }
 
   var first: ServiceEvent? { events.first ?? bulk.map { ServiceEvent($0.kind, $0.source) } }

@@ -16,7 +16,7 @@ extension Service {
         layout: layout,
         date: Timestamp.now().milliseconds)
       let stored = try session.store(rows)
-      let source = EventSource(stored, counts: [dataset: try session.count(dataset)], session)
+      let source = EventSource(stored, counts: DatasetCounts(dataset, try session.count(dataset)), session)
       return ((), EventBatch(.created, source, rows: features.rows))
     }
   }
@@ -26,7 +26,11 @@ extension Service {
     try write { (session) throws(MaquetteError) in
       guard try session.clear(dataset) > 0 else { return ((), []) }
       return (
-        (), [ServiceEvent(.cleared, EventSource(.cleared(dataset: dataset), counts: [dataset: 0], session))]
+        (),
+        [
+          ServiceEvent(
+            .cleared, EventSource(.cleared(dataset: dataset), counts: DatasetCounts(dataset, 0), session))
+        ]
       )
     }
   }

@@ -28,7 +28,7 @@ extension Service {
   ) throws(MaquetteError) -> [ServiceEvent] {
     let hadAny = try session.count(nil) > 0
     try session.begin(run)
-    return hadAny ? [ServiceEvent(.cleared, EventSource(.cleared(dataset: nil), counts: [:], session))] : []
+    return hadAny ? [ServiceEvent(.cleared, EventSource(.cleared(dataset: nil), session))] : []
   }
 
   /// Makes ready to go on with the batch that is there: keeps the predictions that are still right and removes all
@@ -57,7 +57,7 @@ extension Service {
       var events: [ServiceEvent] = []
       for place in wrong {
         guard let record = try session.record(at: place, .all) else { continue }
-        events.append(ServiceEvent(.removed, EventSource(.record(record), counts: [:], session)))
+        events.append(ServiceEvent(.removed, EventSource(.record(record), session)))
       }
       for event in events {
         guard case .record(let record) = event.source.content else { continue }
@@ -91,7 +91,7 @@ extension Service {
         ids: DocumentID.make(values.rows), form: run.form, instances: instances, truth: truth, values: values,
         date: Timestamp.now().milliseconds)
       let stored = try session.store(predictions)
-      let source = EventSource(stored, counts: [:], session)
+      let source = EventSource(stored, session)
       return (predictions, EventBatch(.created, source, rows: values.rows, after: cleared))
     }
   }

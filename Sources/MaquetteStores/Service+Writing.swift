@@ -97,7 +97,7 @@ struct Writing {
         if let dataset = record.dataset { touched.insert(ExactText(dataset)) }
       }
     }
-    var counts: [String: Int] = [:]
+    var counts = DatasetCounts()
     for dataset in touched { counts[dataset.text] = try session.count(dataset.text) }
     let events = zip(steps, records).map { step, record in
       let (kind, old): (ServiceEvent.Kind, Record?) =
@@ -193,7 +193,7 @@ extension Service {
   static func source(
     _ record: Record, old: Record? = nil, _ session: any Session
   ) throws(MaquetteError) -> EventSource {
-    var counts: [String: Int] = [:]
+    var counts = DatasetCounts()
     for dataset in [record.dataset, old?.dataset] {
       if let dataset { counts[dataset] = try session.count(dataset) }
     }

@@ -36,9 +36,7 @@ public struct ServiceEvent: Sendable {
   /// The document as the store keeps it; nil where it can't be told.
   var record: Record? {
     switch source.content {
-    case .record(let record): record
-    case .rows(let rows): rows.record(Int(row))
-    case .records(let records): records[Int(row)]
+    case .record, .rows, .records: source.record(Int(row))
     case .foreign: Record(told: document)
     case .predictions, .cleared: nil
     }
@@ -59,6 +57,25 @@ public struct ServiceEvent: Sendable {
 
   /// `{"type": "created", "document": {…}}`
   public var json: JSON { ["type": .string(kind.rawValue), "document": .object(document)] }
+
+  /// Writes ``json``.
+  func write(to text: inout JSONWriter) {
+    text.beginObject()
+    text.name("type")
+    text.write(kind.rawValue)
+    text.name("document")
+    writeDocument(to: &text)
+    text.endObject()
+  }
+
+  /// Writes ``document``.
+  func writeDocument(to text: inout JSONWriter) {
+    if let known { return known.write(to: &text) }
+    text.write(.object(document))
+  }
+
+  /// What is told of the document is all of this record; nil where there is none.
+  private var known: Record? { source.record(Int(row)) }
 }
 
 /// What the events of one transaction have in common.
@@ -79,11 +96,14 @@ final class EventSource: Sendable {
   /// The dataset the record belonged to before.
   let oldDataset: String?
   /// How many instances the datasets it touched have now.
-  let counts: [String: Int]
+  let counts: DatasetCounts
   /// The number of the transaction among those of this store on the service.
   let transaction: UInt64
 
-  init(_ content: Content, oldDataset: String? = nil, counts: [String: Int], _ session: any Session) {
+  init(
+    _ content: Content, oldDataset: String? = nil, counts: DatasetCounts = DatasetCounts(),
+    _ session: any Session
+  ) {
     self.content = content
     self.oldDataset = oldDataset
     self.counts = counts
@@ -123,14 +143,21 @@ final class EventSource: Sendable {
     }
   }
 
-  func document(_ row: Int) -> JSONObject {
+  /// The record of a document; nil where there is none, or not all of it is known.
+  func record(_ row: Int) -> Record? {
     switch content {
-    case .record(let record): record.document
-    case .rows(let rows): rows.record(row).document
-    case .records(let records): records[row].document
-    case .predictions(let predictions): predictions.document(row)
-    case .cleared(let dataset): dataset.map { ["datasetName": .string($0)] } ?? [:]
-    case .foreign(let documents): documents.document(row)
+    case .record(let record): record
+    case .rows(let rows): rows.record(row)
+    case .records(let records): records[row]
+    case .predictions(let predictions): predictions.record(row)
+    case .cleared: nil
+    case .foreign(let documents): documents.record(row)
     }
+  }
+
+  func document(_ row: Int) -> JSONObject {
+    if let record = record(row) { return record.document }
+    if case .foreign(let documents) = content { return documents.remains(row) }
+    return dataset.map { ["datasetName": .string($0)] } ?? [:]
   }
 }

@@ -4,7 +4,7 @@ import MaquetteSystem
 struct ForeignChange: Sendable {
   var entry: ChangeEntry
   /// How many instances the datasets it touched have now.
-  var counts: [String: Int] = [:]
+  var counts = DatasetCounts()
   /// Its number among the transactions on the service: ``StoreVersion/own`` counts it in.
   var transaction: UInt64 = 0
 }

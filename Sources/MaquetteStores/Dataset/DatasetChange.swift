@@ -64,14 +64,42 @@ public struct DatasetChange: Sendable {
     object["data"] = data.map { .object($0) }
     return .object(object)
   }
+
+  /// Writes ``json``.
+  func write(to text: inout JSONWriter) {
+    text.beginObject()
+    text.name("level")
+    text.write(level.rawValue)
+    text.name("type")
+    text.write(type.rawValue)
+    if level == .instance, let event {
+      text.name("data")
+      event.writeDocument(to: &text)
+    }
+    text.endObject()
+  }
 }
 
 extension [DatasetChange] {
   /// The batch as a JSON array.
   public var json: JSON { .array(map(\.json)) }
+
+  /// Writes ``json``, in a fraction of the time it takes to make that and write it.
+  public func write(to text: inout JSONWriter) {
+    text.beginArray()
+    for change in self { change.write(to: &text) }
+    text.endArray()
+  }
 }
 
 extension [ServiceEvent] {
   /// The batch as a JSON array.
   public var json: JSON { .array(map(\.json)) }
+
+  /// Writes ``json``, in a fraction of the time it takes to make that and write it.
+  public func write(to text: inout JSONWriter) {
+    text.beginArray()
+    for event in self { event.write(to: &text) }
+    text.endArray()
+  }
 }

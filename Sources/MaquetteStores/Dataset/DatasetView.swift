@@ -114,6 +114,9 @@ public final class DatasetView: @unchecked Sendable {  // wrapped properties are
     dataset.items(self.query.narrowed(by: query))
   }
 
+  /// As ``items(_:)``, for whoever wants no more than their text.
+  package func texts(_ query: Query) -> DocumentTexts { dataset.texts(self.query.narrowed(by: query)) }
+
   /// The different values of a field, the first seen first.
   ///
   /// - Throws: as ``Dataset/distinct(_:_:)``.

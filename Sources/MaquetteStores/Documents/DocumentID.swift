@@ -1,4 +1,5 @@
 import Glibc
+import MaquetteFormats
 import Synchronization
 
 /// The name of a document: 24 hexadecimal digits, of which 4 bytes are the time, 5 tell machines and processes
@@ -63,6 +64,11 @@ struct DocumentID: Hashable, Sendable {
 }
 
 extension DocumentID {
+  /// Writes the digits as JSON.
+  func write(to text: inout JSONWriter) {
+    text.write(plain: Self.digits) { write(to: $0) }
+  }
+
   /// Of an id that is not written as text.
   static let bytes = 12
 

@@ -64,6 +64,23 @@ struct Features: Sendable, Equatable {
     }
     return build(shape[...])
   }
+
+  /// Writes ``json``.
+  func write(to text: inout JSONWriter) {
+    if shape.count == 1, shape[0] == values.count { return text.write(values) }
+    var place = 0
+    func add(_ shape: ArraySlice<Int>) {
+      guard let length = shape.first else {
+        text.write(place < values.count ? .number(Double(values[place])) : .null)
+        place += 1
+        return
+      }
+      text.beginArray()
+      for _ in 0..<length { add(shape.dropFirst()) }
+      text.endArray()
+    }
+    add(shape[...])
+  }
 }
 
 extension Features {

@@ -18,26 +18,26 @@ final class ForeignDocuments: Sendable {
     self.read = read
   }
 
-  func document(_ row: Int) -> JSONObject {
-    let entry = change.entry
-    guard row < entry.ids.count else {
-      return entry.dataset.map { ["datasetName": .string($0)] } ?? [:]
-    }
-    if entry.kind != .removed, let record = record(row) { return record.document }
-    var document: JSONObject = ["id": .string(entry.ids[row].text)]
-    document["datasetName"] = entry.dataset.map { .string($0) }
-    return document
-  }
-
-  private func record(_ row: Int) -> Record? {
+  /// The record of a document as it is now; nil where it is gone, or can't be had.
+  func record(_ row: Int) -> Record? {
+    let ids = change.entry.ids
+    guard row < ids.count, change.entry.kind != .removed else { return nil }
     let start = row / Self.blockSize * Self.blockSize
     let known = block.withLock { $0 }
     if let known, known.start == start, row - start < known.records.count {
       return known.records[row - start]
     }
-    let ids = change.entry.ids
     let records = read((start..<min(start + Self.blockSize, ids.count)).map { ids[$0] })
     block.withLock { $0 = (start, records) }
     return row - start < records.count ? records[row - start] : nil
+  }
+
+  /// What is known of a document that has no record.
+  func remains(_ row: Int) -> JSONObject {
+    let entry = change.entry
+    var document: JSONObject = [:]
+    if row < entry.ids.count { document["id"] = .string(entry.ids[row].text) }
+    document["datasetName"] = entry.dataset.map { .string($0) }
+    return document
   }
 }

@@ -27,7 +27,8 @@ public struct LabelColumn: Sendable, Equatable {
   ///   of a name.
   public init(names: [String], codes: [Int32]) throws(MaquetteError) {
     var seen: Set<String> = []
-    for name in names where !seen.insert(name).inserted {
+    // Instances that come one at a time have one.
+    for name in names where names.count > 1 && !seen.insert(name).inserted {
       throw MaquetteError(.invalidArgument, "the label '\(name)' comes twice among the names", name: name)
     }
     // As unsigned numbers every negative code but -1 is too large as well.

@@ -102,24 +102,54 @@ extension Record {
   /// The document as readers get it.
   var document: JSONObject { document { _ in true } }
 
-  /// The members of the document that are wanted, and the id; nothing is made of the others.
   private func document(_ isWanted: (String) -> Bool) -> JSONObject {
     var members: [(String, JSON)] = []
     members.reserveCapacity(fields.members.count + 7)
-    members.append(("id", .string(id.text)))
-    if let dataset, isWanted("datasetName") { members.append(("datasetName", .string(dataset))) }
-    if let name, isWanted("name") { members.append(("name", .string(name))) }
-    if let features, isWanted("x") { members.append(("x", features.json)) }
-    if let prediction {
-      members += self.members(of: prediction).filter { isWanted($0.0) }
-    } else if let label, isWanted("y") {
-      members.append(("y", label.json))
-    }
-    for (member, value) in fields.members where isWanted(member) { members.append((member, value)) }
-    for (member, date) in [("createdAt", createdAt), ("updatedAt", updatedAt)] where isWanted(member) {
-      members.append((member, .string(Timestamp(milliseconds: date).description)))
-    }
+    forEachMember(isWanted) { members.append(($0, $1.json)) }
     return JSONObject(members)
+  }
+
+  /// Calls `body` with the members of the document that are wanted, and the id; nothing is made of the others.
+  private func forEachMember(_ isWanted: (String) -> Bool, _ body: (String, Member) -> Void) {
+    body("id", .id(id))
+    if let dataset, isWanted("datasetName") { body("datasetName", .json(.string(dataset))) }
+    if let name, isWanted("name") { body("name", .json(.string(name))) }
+    if let features, isWanted("x") { body("x", .features(features)) }
+    if let prediction {
+      for (member, value) in members(of: prediction) where isWanted(member) { body(member, .json(value)) }
+    } else if let label, isWanted("y") {
+      body("y", .json(label.json))
+    }
+    for (member, value) in fields.members where isWanted(member) { body(member, .json(value)) }
+    if isWanted("createdAt") { body("createdAt", .date(createdAt)) }
+    if isWanted("updatedAt") { body("updatedAt", .date(updatedAt)) }
+  }
+
+  /// A member of a document as a record has it.
+  private enum Member {
+    case json(JSON)
+    case id(DocumentID)
+    /// Milliseconds since 1970.
+    case date(Int64)
+    case features(Features)
+
+    var json: JSON {
+      switch self {
+      case .json(let value): value
+      case .id(let id): .string(id.text)
+      case .date(let date): .string(Timestamp(milliseconds: date).description)
+      case .features(let features): features.json
+      }
+    }
+
+    func write(to text: inout JSONWriter) {
+      switch self {
+      case .json(let value): text.write(value)
+      case .id(let id): id.write(to: &text)
+      case .date(let date): text.write(Timestamp(milliseconds: date).description)
+      case .features(let features): features.write(to: &text)
+      }
+    }
   }
 
   /// One member of ``document``, without making the others.
@@ -137,10 +167,26 @@ extension Record {
   }
 
   /// The document with the members named, and its id; all of it for nil.
-  func document(selecting members: [String]?) -> JSONObject {
-    guard let members else { return document }
+  func document(selecting members: [String]?) -> JSONObject { document(Self.isNamed(members)) }
+
+  /// Writes what ``document(selecting:)`` gives, in a fraction of the time it takes to make that and write it.
+  func write(to text: inout JSONWriter, selecting members: [String]? = nil) {
+    // A field that a prediction was given takes the place of the member of its name.
+    guard prediction == nil || fields.isEmpty else {
+      return text.write(.object(document(selecting: members)))
+    }
+    text.beginObject()
+    forEachMember(Self.isNamed(members)) { name, member in
+      text.name(name)
+      member.write(to: &text)
+    }
+    text.endObject()
+  }
+
+  private static func isNamed(_ members: [String]?) -> (String) -> Bool {
+    guard let members else { return { _ in true } }
     let roots = members.map { FieldPath($0).root }
-    return document { member in roots.contains { isSame($0, member) } }
+    return { member in roots.contains { isSame($0, member) } }
   }
 
   /// What the label is called among text labels; nil where there is none.

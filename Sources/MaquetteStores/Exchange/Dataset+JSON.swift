@@ -30,10 +30,12 @@ extension Dataset {
     _ query: Query?, _ write: ([UInt8]) throws(MaquetteError) -> Void
   ) throws(MaquetteError) -> Int {
     try write(Array(#"{"marcelleMeta":{"type":"dataset"},"instances":["#.utf8))
-    let reader = try items(query ?? Query()).makeReader()
+    let instances = texts(query ?? Query())
     var count = 0
-    while let instance = try reader.next() {
-      try write((count == 0 ? [] : [UInt8(ascii: ",")]) + JSON.object(instance).bytes)
+    while true {
+      var text = JSONWriter()
+      guard try instances.writeNext(to: &text) else { break }
+      try write((count == 0 ? [] : [UInt8(ascii: ",")]) + text.bytes)
       count += 1
     }
     try write(Array("]}".utf8))

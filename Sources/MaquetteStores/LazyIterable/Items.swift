@@ -1,5 +1,5 @@
 public import MaquetteFormats
-import MaquetteSystem
+package import MaquetteSystem
 
 extension Service {
   /// The documents that match a query, read page by page when they are asked for.
@@ -18,7 +18,36 @@ extension Service {
   }
 }
 
+/// One pass over documents, as they are written in JSON.
+package struct DocumentTexts {
+  private let reader: RecordReader
+  private let select: [String]?
+
+  fileprivate init(_ service: Service, _ dataset: String?, _ query: Query) {
+    reader = RecordReader(service, dataset, query)
+    select = query.select
+  }
+
+  /// Writes the next document.
+  ///
+  /// - Returns: false behind the last.
+  /// - Throws: what reading meets.
+  package func writeNext(to text: inout JSONWriter) throws(MaquetteError) -> Bool {
+    guard let record = try reader.next() else { return false }
+    record.write(to: &text, selecting: select)
+    return true
+  }
+}
+
+extension Service {
+  /// As ``items(_:)``, for whoever wants no more than their text.
+  package func texts(_ query: Query) -> DocumentTexts { DocumentTexts(self, nil, query) }
+}
+
 extension Dataset {
+  /// As ``items(_:)``, for whoever wants no more than their text.
+  package func texts(_ query: Query) -> DocumentTexts { DocumentTexts(service, name, query) }
+
   /// The instances that match a query, read page by page when they are asked for; all of them unless the query has a
   /// `$limit`. Every pass reads anew; see ``LazyIterable``.
   ///

@@ -132,17 +132,17 @@ extension RemoteSession {
 
   /// Each as a transaction of its own.
   private func told(_ entries: [ChangeEntry]) throws(MaquetteError) -> [ForeignChange] {
-    var counts: [String: Int] = [:]
+    var counts = DatasetCounts()
     for entry in entries {
       for case let dataset? in [entry.dataset, entry.oldDataset] where counts[dataset] == nil {
         counts[dataset] = try count(dataset)
       }
     }
     return entries.map { entry in
-      let touched = [entry.dataset, entry.oldDataset].compactMap { $0 }
       service.noteTransaction()
-      return ForeignChange(
-        entry: entry, counts: counts.filter { touched.contains($0.key) }, transaction: service.version.own)
+      var change = ForeignChange(entry: entry, transaction: service.version.own)
+      for case let dataset? in [entry.dataset, entry.oldDataset] { change.counts[dataset] = counts[dataset] }
+      return change
     }
   }
 

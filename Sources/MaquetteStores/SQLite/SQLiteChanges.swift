@@ -165,13 +165,14 @@ final class SQLiteChanges {
     _ changes: inout [(service: String, change: ForeignChange)], _ content: SQLiteContent
   ) throws(MaquetteError) {
     let connection = try content.connected()
-    var counts: [ExactText: [String: Int]] = [:]
+    var counts: [ExactText: DatasetCounts] = [:]
     for (service, change) in changes {
       for case let dataset? in [change.entry.dataset, change.entry.oldDataset]
       where counts[ExactText(service)]?[dataset] == nil {
         let table = try content.table(service)
-        counts[ExactText(service), default: [:]][dataset] = try SQLiteSession(connection, table).count(
-          dataset)
+        counts[ExactText(service), default: DatasetCounts()][dataset] = try SQLiteSession(connection, table)
+          .count(
+            dataset)
       }
     }
     for place in changes.indices {

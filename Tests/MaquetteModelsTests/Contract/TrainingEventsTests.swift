@@ -85,30 +85,33 @@ import Testing
     }
   }
 
-  private static func text(_ event: JSONEvent) -> String {
-    let isMeasured = ["epoch", "success"].contains(event.json["status"])
-    let members = (event.json.object?.members ?? []).map { name, value in
+  private static func text(_ json: JSON, _ matrix: Matrix?) -> String {
+    let isMeasured = ["epoch", "success"].contains(json["status"])
+    let members = (json.object?.members ?? []).map { name, value in
       "\(JSON.string(name)):" + (name == "data" && isMeasured ? text(value) : value.description)
     }
-    let matrix = event.matrix.map { " + \($0.rows) × \($0.columns)" } ?? ""
+    let matrix = matrix.map { " + \($0.rows) × \($0.columns)" } ?? ""
     return "{" + members.joined(separator: ",") + "}" + matrix
+  }
+
+  private static func value(of stream: (any JSONStream)?) -> JSON? {
+    stream?.text.flatMap { try? JSON(parsing: $0) }
   }
 
   /// What the streams of a model say from now on, in the order they say it.
   private func listen(_ model: any Model) -> @Sendable () -> [String] {
     let seen = Mutex<[String]>([])
     model.trainingStream.observe { event in
-      let text = Self.text(
-        JSONEvent(json: event.value.json, matrix: event.value.matrix, sequence: 0, dropped: 0))
+      let text = Self.text(event.value.json, event.value.matrix)
       seen.withLock { $0.append(text) }
     }
     if let clustering = model as? KMeansClustering {
       clustering.$centers.observe { _ in
-        guard let json = model.streams["centers"]?.json, json != .null else { return }
+        guard let json = Self.value(of: model.streams["centers"]), json != .null else { return }
         seen.withLock { $0.append("centers " + Self.text(json)) }
       }
       clustering.$clusters.observe { event in
-        guard !event.value.isEmpty, let json = model.streams["clusters"]?.json else { return }
+        guard !event.value.isEmpty, let json = Self.value(of: model.streams["clusters"]) else { return }
         seen.withLock { $0.append("clusters " + Self.text(json)) }
       }
     }
