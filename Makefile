@@ -29,6 +29,7 @@ WITH_ONNX = MAQUETTE_ONNXRUNTIME=$$(ls $(VENV)/lib/python*/site-packages/onnxrun
 # The shared library: Swift's runtime, OpenBLAS and SQLite inside and hidden. Folders with only static libraries come
 # first in the linker's path. lld, because gold lets Swift symbols through the version script. Functions that nobody calls
 # go, and those with the same instructions are kept once, which half of OpenBLAS's kernels have: 13 MB less.
+# Functions that run together lie together: tools/order-functions.py.
 # MAQUETTE_SHARED_LIBRARY leaves out what is for Swift's callers alone, async functions, whose runtime comes with Dispatch.
 # What is wrapped is told where it stands: openblas.c, glibc.c and unicode.c.
 STATIC := $(CURDIR)/$(BUILD)/static
@@ -36,6 +37,8 @@ LINKING := -Xswiftc -static-stdlib -Xswiftc -use-ld=lld \
 	-Xlinker -L$(STATIC) -Xlinker -lgfortran -Xlinker -lquadmath \
 	-Xlinker --version-script=$(CURDIR)/Sources/MaquetteC/exports.map -Xlinker -Map=$(CURDIR)/$(BUILD)/libmaquette.map \
 	-Xlinker --gc-sections -Xlinker --icf=all -Xswiftc -DMAQUETTE_SHARED_LIBRARY \
+	-Xswiftc -Xfrontend -Xswiftc -function-sections \
+	-Xlinker --symbol-ordering-file=$(CURDIR)/tools/functions.order -Xlinker --no-warn-symbol-ordering \
 	-Xlinker --wrap=openblas_num_threads_env -Xlinker --wrap=hypotf \
 	-Xlinker --wrap=_swift_stdlib_getScalarName \
 	-Xlinker -soname=libmaquette.so.0 -Xlinker -z -Xlinker nodelete
@@ -44,7 +47,7 @@ SWIFT_SOURCES := Package.swift Sources Tests examples/swift/Package.swift exampl
 
 .PHONY: help demo test lib bench sanitize lint format strict clean packages install uninstall wheel abi \
 	python-environment test-swift test-c test-cpp test-python test-install test-wheel test-examples \
-	test-documentation test-late bench-kernels crash docs check-deep fuzz
+	test-documentation test-late bench-kernels crash docs check-deep fuzz order
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -206,6 +209,12 @@ bench-kernels: | $(STATIC) ## measure the inner loops alone, beside what the mac
 		Sources/CMaquetteKernels/*.c -L$(STATIC) -lopenblas -lgfortran -lquadmath -lm -lpthread \
 		-o $(BUILD)/bench-kernels
 	@$(BUILD)/bench-kernels
+
+order: lib ## write anew which functions of the library lie together
+	@tools/packages.sh valgrind
+	@$(PYTHON) tools/order-functions.py $(BUILD)/libmaquette.unstripped $(BUILD)/libmaquette.map
+	@rm -f .build/library/release/libmaquette.so
+	@$(MAKE) lib
 
 lint: ## check the formatting
 	swift format lint --strict --configuration .swift-format --recursive $(SWIFT_SOURCES)
