@@ -26,6 +26,21 @@ struct EventBatch: Sendable {
     return events.isEmpty ? all : events + all
   }
 
+  /// What it means to a dataset.
+  func changes(of dataset: String) -> [DatasetChange] {
+    var changes: [DatasetChange] = []
+    changes.reserveCapacity(events.count + (bulk?.rows ?? 0))
+    func add(_ event: ServiceEvent) {
+      if let change = DatasetChange(event, of: dataset) { changes.append(change) }
+    }
+    for event in events { add(event) }
+    guard let bulk else { return changes }
+    for row in 0..<bulk.rows {
+      add(ServiceEvent(bulk.kind, bulk.source, row: Int32(truncatingIfNeeded: row)))
+    }
+    return changes
+  }
+
   var first: ServiceEvent? { events.first ?? bulk.map { ServiceEvent($0.kind, $0.source) } }
 
   /// Whether any of it means something to that dataset.

@@ -20,45 +20,72 @@ public struct Timestamp: Sendable, Hashable, Comparable {
 
 extension Timestamp: CustomStringConvertible {
   /// ISO 8601 as JavaScript writes it: `2026-11-23T08:44:06.123Z`.
-  ///
-  /// Days to civil date after Howard Hinnant, "chrono-compatible low-level date algorithms", 2013.
   public var description: String {
-    let (days, rest) = floorDivide(milliseconds, 86_400_000)
+    let moment = civil
+    guard moment.hasUsualYear else { return text(moment) }
+    return String(unsafeUninitializedCapacity: Self.usualLength) { text in
+      if let start = text.baseAddress { write(moment, to: start) }
+      return Self.usualLength
+    }
+  }
+
+  /// The characters of ``description``; there are more before the year 0 and after the year 9999.
+  package static let usualLength = 24
+
+  /// Writes ``description``, where it has ``usualLength`` characters.
+  ///
+  /// - Returns: false where it has not, and nothing is written.
+  package func write(to text: UnsafeMutablePointer<UInt8>) -> Bool {
+    let moment = civil
+    if moment.hasUsualYear { write(moment, to: text) }
+    return moment.hasUsualYear
+  }
+
+  private struct Civil {
+    let year, month, day: Int64
+    /// Milliseconds since midnight.
+    let time: Int64
+    var hasUsualYear: Bool { year >= 0 && year <= 9999 }
+  }
+
+  /// Days to civil date after Howard Hinnant, "chrono-compatible low-level date algorithms", 2013.
+  private var civil: Civil {
+    let (days, time) = floorDivide(milliseconds, 86_400_000)
     let (era, dayOfEra) = floorDivide(days + 719_468, 146_097)
     let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
     let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
     let shifted = (5 * dayOfYear + 2) / 153
-    let day = dayOfYear - (153 * shifted + 2) / 5 + 1
     let month = shifted < 10 ? shifted + 3 : shifted - 9
-    let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-    guard (0...9999).contains(year) else { return text(year, month, day, rest) }
-    return String(unsafeUninitializedCapacity: 24) { text in
-      var place = 0
-      func add(_ value: Int64, _ width: Int, _ separator: Unicode.Scalar) {
-        var value = value
-        for digit in (place..<place + width).reversed() {
-          text[digit] = UInt8(48 + value % 10)
-          value /= 10
-        }
-        text[place + width] = UInt8(ascii: separator)
-        place += width + 1
+    return Civil(
+      year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month: month,
+      day: dayOfYear - (153 * shifted + 2) / 5 + 1, time: time)
+  }
+
+  private func write(_ moment: Civil, to text: UnsafeMutablePointer<UInt8>) {
+    var end = 0
+    func add(_ value: Int64, _ width: Int, _ separator: Unicode.Scalar) {
+      var value = value
+      for digit in (end..<end + width).reversed() {
+        text[digit] = UInt8(48 + value % 10)
+        value /= 10
       }
-      add(year, 4, "-")
-      add(month, 2, "-")
-      add(day, 2, "T")
-      add(rest / 3_600_000, 2, ":")
-      add(rest / 60_000 % 60, 2, ":")
-      add(rest / 1000 % 60, 2, ".")
-      add(rest % 1000, 3, "Z")
-      return place
+      text[end + width] = UInt8(ascii: separator)
+      end += width + 1
     }
+    add(moment.year, 4, "-")
+    add(moment.month, 2, "-")
+    add(moment.day, 2, "T")
+    add(moment.time / 3_600_000, 2, ":")
+    add(moment.time / 60_000 % 60, 2, ":")
+    add(moment.time / 1000 % 60, 2, ".")
+    add(moment.time % 1000, 3, "Z")
   }
 
   /// As ``description``, for years of other than four digits.
-  private func text(_ year: Int64, _ month: Int64, _ day: Int64, _ rest: Int64) -> String {
-    digits(year, 4) + "-" + digits(month, 2) + "-" + digits(day, 2) + "T"
-      + digits(rest / 3_600_000, 2) + ":" + digits(rest / 60_000 % 60, 2) + ":"
-      + digits(rest / 1000 % 60, 2) + "." + digits(rest % 1000, 3) + "Z"
+  private func text(_ moment: Civil) -> String {
+    digits(moment.year, 4) + "-" + digits(moment.month, 2) + "-" + digits(moment.day, 2) + "T"
+      + digits(moment.time / 3_600_000, 2) + ":" + digits(moment.time / 60_000 % 60, 2) + ":"
+      + digits(moment.time / 1000 % 60, 2) + "." + digits(moment.time % 1000, 3) + "Z"
   }
 
   private func digits(_ value: Int64, _ width: Int) -> String {

@@ -28,7 +28,9 @@ import Testing
       text.endObject()
       text.write(plain: 3) { place in
         for (offset, character) in "xyz".utf8.enumerated() { place[offset] = character }
+        return true
       }
+      text.write(plain: 3) { _ in false }
       text.write("z")
       text.endArray()
     }
@@ -41,9 +43,13 @@ import Testing
     #expect(text { $0.write(plain) } == "\"\(plain)\"")
     #expect(text { $0.write(plain + "\n") } == "\"\(plain)\\n\"")
     #expect(text { $0.write("\u{1}" + plain) } == "\"\\u0001\(plain)\"")
-    #expect(
-      text { text in text.write(plain: length) { $0.update(repeating: 0x78, count: length) } }
-        == "\"\(plain)\"")
+    let filled = text { text in
+      text.write(plain: length) { place in
+        place.update(repeating: UInt8(ascii: "x"), count: length)
+        return true
+      }
+    }
+    #expect(filled == "\"\(plain)\"")
   }
 
   @Test func `escapes what JSON can't hold, wherever it stands`() throws {

@@ -25,6 +25,20 @@ import Testing
     #expect(seen == [1, 2, 3])
   }
 
+  @Test("what is passed goes straight through, unless something else comes first")
+  func passing() {
+    let outbox = Outbox<Int>()
+    var seen: [Int] = []
+    outbox.pass(1) { item in
+      if item == 1 { outbox.pass(2) { _ in Issue.record("handed out in the middle of another item") } }
+      seen.append(item)
+    }
+    outbox.add(3)
+    outbox.pass(4) { seen.append($0) }
+    outbox.pass(5) { seen.append($0) }
+    #expect(seen == [1, 2, 3, 4, 5])
+  }
+
   @Test("what was only added is left to who added it")
   func left() {
     let outbox = Outbox<Int>()

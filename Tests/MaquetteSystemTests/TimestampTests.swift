@@ -12,6 +12,23 @@ import Testing
     #expect(Timestamp(text)?.milliseconds == milliseconds)
   }
 
+  @Test
+  func `is written with more digits for years that need them, and not where there is no room for those`() {
+    var room = [UInt8](repeating: 0, count: Timestamp.usualLength)
+    for (milliseconds, text) in [
+      (253_402_300_799_999, "9999-12-31T23:59:59.999Z"), (253_402_300_800_000, "10000-01-01T00:00:00.000Z"),
+      (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+    ] {
+      let moment = Timestamp(milliseconds: Int64(milliseconds))
+      #expect(moment.description == text)
+      let hasRoom = room.withUnsafeMutableBufferPointer { room in
+        room.baseAddress.map { moment.write(to: $0) }
+      }
+      #expect(hasRoom == (text.count == Timestamp.usualLength))
+      if hasRoom == true { #expect(String(decoding: room, as: UTF8.self) == text) }
+    }
+  }
+
   @Test func `reads seconds without fractions and more digits than it keeps`() {
     #expect(Timestamp("2026-11-23T08:44:06Z")?.milliseconds == 1_795_423_446_000)
     #expect(Timestamp("2026-11-23T08:44:06.123456Z")?.milliseconds == 1_795_423_446_123)

@@ -178,13 +178,19 @@ public struct JSONWriter: ~Copyable {
     put(UInt8(ascii: "\""))
   }
 
-  /// A text of so many ASCII characters of which none needs an escape, from a function that puts them all there.
-  public mutating func write(plain length: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Void) {
-    beginValue()
-    put(UInt8(ascii: "\""))
-    fill(room(for: length))
-    count += length
-    put(UInt8(ascii: "\""))
+  /// A text of so many ASCII characters of which none needs an escape, from a function that puts them all there, or
+  /// returns false: then there is no value yet.
+  @discardableResult
+  public mutating func write(plain length: Int, _ fill: (UnsafeMutablePointer<UInt8>) -> Bool) -> Bool {
+    let text = room(for: length + 3)
+    let start = isBehindValue ? 2 : 1
+    guard fill(text + start) else { return false }
+    text[0] = UInt8(ascii: ",")
+    text[start - 1] = UInt8(ascii: "\"")
+    text[start + length] = UInt8(ascii: "\"")
+    count += start + length + 1
+    isBehindValue = true
+    return true
   }
 
   // MARK: Escapes

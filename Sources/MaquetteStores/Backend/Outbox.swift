@@ -32,9 +32,25 @@ package final class Outbox<Item: Sendable>: Sendable {
     if state.withLock({ $0.isLeft }) { drain(receive) }
   }
 
+  /// As ``add(_:)`` and then ``drain(_:)``; where nothing else is there, nothing is put in.
+  package func pass(_ item: Item, _ receive: (Item) -> Void) {
+    let isAlone = state.withLock { state -> Bool in
+      guard !state.isDraining, state.items.isEmpty else {
+        state.items.append(item)
+        return false
+      }
+      state.isDraining = true
+      return true
+    }
+    if isAlone { receive(item) }
+    drain(isMine: isAlone, receive)
+  }
+
   /// Hands out what is there, unless another thread is at it, which then hands out this too.
-  package func drain(_ receive: (Item) -> Void) {
-    var isMine = false
+  package func drain(_ receive: (Item) -> Void) { drain(isMine: false, receive) }
+
+  private func drain(isMine: Bool, _ receive: (Item) -> Void) {
+    var isMine = isMine
     while true {
       let items = state.withLock { state -> [Item] in
         if !isMine && state.isDraining { return [] }

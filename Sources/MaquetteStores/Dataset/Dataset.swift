@@ -104,8 +104,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
   }
 
   private func hand(out arrival: Arrival) {
-    arrivals.add(arrival)
-    arrivals.drain { arrival in
+    arrivals.pass(arrival) { arrival in
       // The count at the start may already include what arrives late.
       let isNews = lastTransaction.withLock { last -> Bool in
         defer { last = max(last, arrival.transaction) }
@@ -113,7 +112,7 @@ public final class Dataset: @unchecked Sendable {  // wrapped properties are nev
       }
       if isNews { $count.set(arrival.count) }
       if let batch = arrival.batch {
-        $changes.set(making: { batch.all.compactMap { DatasetChange($0, of: name) } })
+        $changes.set(making: { batch.changes(of: name) })
       }
     }
   }

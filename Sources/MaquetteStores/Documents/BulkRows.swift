@@ -42,28 +42,13 @@ struct BulkRows: Sendable {
   let layout: RowLayout
   /// Milliseconds since 1970, for both dates.
   let date: Int64
-  /// Of the `x` of each.
-  private let shape: [Int]
-
-  init(
-    ids: DocumentIDRange, dataset: String, features: Matrix, targets: BulkTargets, layout: RowLayout,
-    date: Int64
-  ) {
-    self.ids = ids
-    self.dataset = dataset
-    self.features = features
-    self.targets = targets
-    self.layout = layout
-    self.date = date
-    shape = layout.shape ?? [features.columns]
-  }
 
   /// One of them as if it had been created alone, as far as it is needed.
   func record(_ row: Int, _ parts: RecordParts = .all) -> Record {
     Record(
       id: ids[row], createdAt: date, updatedAt: date, dataset: dataset,
       features: parts.contains(.features)
-        ? Features(shape: shape, values: features[row: row], isBytes: layout.isBytes) : nil,
+        ? Features(shape: layout.shape, values: features[row: row], isBytes: layout.isBytes) : nil,
       label: parts.contains(.label) ? targets[row] : nil)
   }
 }

@@ -66,7 +66,10 @@ struct DocumentID: Hashable, Sendable {
 extension DocumentID {
   /// Writes the digits as JSON.
   func write(to text: inout JSONWriter) {
-    text.write(plain: Self.digits) { write(to: $0) }
+    text.write(plain: Self.digits) { digits in
+      write(to: digits)
+      return true
+    }
   }
 
   /// Of an id that is not written as text.

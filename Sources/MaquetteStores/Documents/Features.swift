@@ -3,11 +3,15 @@ import MaquetteSystem
 
 /// The numbers of one instance: flat, with the shape they had as nested arrays.
 struct Features: Sendable, Equatable {
-  /// The lengths of the nested arrays, from the outside in; their product is the number of values, at least 1.
-  let shape: [Int]
   let values: [Float]
   /// Whether a store in a file keeps each value in one byte: then all are whole numbers from 0 to 255.
   let isBytes: Bool
+
+  /// The lengths of arrays that are nested; empty for a single array, which needs no memory for it.
+  private let nesting: [Int]
+
+  /// The lengths of the nested arrays, from the outside in; their product is the number of values, at least 1.
+  var shape: [Int] { nesting.isEmpty ? [values.count] : nesting }
 
   /// How many numbers a row of the dataset has.
   var width: Int { values.count }
@@ -35,8 +39,9 @@ struct Features: Sendable, Equatable {
     self.init(shape: shape, values: values)
   }
 
-  init(shape: [Int], values: [Float], isBytes: Bool = false) {
-    self.shape = shape
+  /// - Parameter shape: nil for a single array.
+  init(shape: [Int]?, values: [Float], isBytes: Bool = false) {
+    nesting = shape.map { $0.count > 1 ? $0 : [] } ?? []
     self.values = values
     self.isBytes = isBytes
   }
@@ -53,7 +58,7 @@ struct Features: Sendable, Equatable {
 
   /// The numbers as the nested arrays they came from.
   var json: JSON {
-    if shape.count == 1, shape[0] == values.count { return .array(values.map { .number(Double($0)) }) }
+    if nesting.isEmpty { return .array(values.map { .number(Double($0)) }) }
     var place = 0
     func build(_ shape: ArraySlice<Int>) -> JSON {
       guard let length = shape.first else {
@@ -67,7 +72,7 @@ struct Features: Sendable, Equatable {
 
   /// Writes ``json``.
   func write(to text: inout JSONWriter) {
-    if shape.count == 1, shape[0] == values.count { return text.write(values) }
+    if nesting.isEmpty { return text.write(values) }
     var place = 0
     func add(_ shape: ArraySlice<Int>) {
       guard let length = shape.first else {
@@ -119,9 +124,9 @@ extension Features {
   var layoutText: String? { Self.layoutText(shape, isBytes: isBytes) }
 
   static func layoutText(_ shape: [Int], isBytes: Bool) -> String? {
+    guard isBytes || shape.count > 1 else { return nil }
     let lengths = JSON.array(shape.map { JSON($0) })
-    if isBytes { return JSON.object(["dtype": "u8", "shape": lengths]).description }
-    return shape.count == 1 ? nil : lengths.description
+    return (isBytes ? ["dtype": "u8", "shape": lengths] : lengths).description
   }
 
   /// Reads what ``bytes`` and ``layoutText`` gave; nil for anything else.

@@ -146,7 +146,11 @@ extension Record {
       switch self {
       case .json(let value): text.write(value)
       case .id(let id): id.write(to: &text)
-      case .date(let date): text.write(Timestamp(milliseconds: date).description)
+      case .date(let date):
+        let moment = Timestamp(milliseconds: date)
+        if !text.write(plain: Timestamp.usualLength, { moment.write(to: $0) }) {
+          text.write(moment.description)
+        }
       case .features(let features): features.write(to: &text)
       }
     }

@@ -17,9 +17,22 @@ struct Record: Sendable {
   /// All other members.
   var fields = JSONObject()
   /// What a batch prediction stored; its record has no dataset and no features.
-  var prediction: StoredPrediction?
+  @Seldom var prediction: StoredPrediction?
   /// Where the backend found it; of no meaning outside of one session.
   var place: Int64 = 0
+}
+
+/// A value that is mostly not there, and then takes no more room than a pointer: a store in memory holds a record for each
+/// instance that came alone.
+@propertyWrapper struct Seldom<Value: Sendable>: Sendable {
+  private var values: [Value] = []
+
+  init(wrappedValue: Value?) { self.wrappedValue = wrappedValue }
+
+  var wrappedValue: Value? {
+    get { values.first }
+    set { values = newValue.map { [$0] } ?? [] }
+  }
 }
 
 /// A string, a number, or numbers that came as a matrix, under `y`.
