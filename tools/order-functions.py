@@ -39,7 +39,7 @@ def movable(map: Path) -> set[str]:
 
 
 def executed(profile: Path) -> list[str]:
-    """The functions of the library that run every time, in the order in which the profile has them."""
+    """The functions of the library that run every time."""
     names: dict[str, str] = {}
     objects: dict[str, str] = {}
     counts: Counter[str] = Counter()
@@ -82,8 +82,9 @@ def main() -> None:
             valgrind = ["valgrind", "--quiet", "--tool=callgrind", "--separate-threads=yes", "--demangle=no"]
             valgrind += ["--dump-instr=yes", f"--callgrind-out-file={work / what}"]
             subprocess.run([*valgrind, program, what, work / f"{what}.db", str(TIMES)], check=True)
-            for profile in sorted(work.glob(f"{what}-*")):
-                found.update(dict.fromkeys(executed(profile)))
+            run = {name for profile in work.glob(f"{what}-*") for name in executed(profile)}
+            # By name, so that a list that is written anew differs by what has changed alone.
+            found.update(dict.fromkeys(sorted(run)))
     names = [name for name in found if name in can_move]
     (HERE / "functions.order").write_text("".join(f"{name}\n" for name in names))
     print(f"{len(names)} functions are in {HERE.name}/functions.order: they lie together when the library is made again")
