@@ -1,10 +1,11 @@
 import Glibc
 import MaquetteFormats
 import MaquetteKernels
-import MaquetteStores
 import MaquetteSystem
 import TestSupport
 import Testing
+
+@testable import MaquetteStores
 
 /// The copying of the log into the file, beside those who use the store.
 @Suite struct SQLiteCheckpointTests {
@@ -38,6 +39,31 @@ import Testing
     let table = try Dataset("d", in: DataStore(location)).table()
     #expect(table.features.rows == rows)
     #expect((0..<rows).allSatisfy { table.features[$0, 0] == Float($0) })
+  }
+
+  @Test("who writes to a log that is far too long waits for the copy that is under way, who reads does not")
+  func heldUp() throws {
+    let checkpoint = SQLiteCheckpoint()
+    let seen = Seen<String>()
+    checkpoint.note(pages: 4000)
+    #expect(checkpoint.starts())
+    checkpoint.pass.change { $0 = true }
+    // There is room left.
+    checkpoint.holdUp()
+    checkpoint.note(pages: 5000)
+    try Thread.start("copying") { [pass = checkpoint.pass] in
+      for _ in 0..<1000 { sched_yield() }
+      seen.add("copied")
+      pass.change { $0 = false }
+    }
+    checkpoint.holdUp()
+    seen.add("went on")
+    #expect(seen.values == ["copied", "went on"])
+    checkpoint.pass.change { $0 = true }
+    // Nobody has written since.
+    checkpoint.holdUp()
+    checkpoint.note(pages: 10)
+    checkpoint.holdUp()
   }
 
   @Test("a log that is removed while it is copied loses nothing")

@@ -42,6 +42,7 @@ final class SQLiteBackend: Backend {
         if content.checkpoint.starts() {
           upkeep.post { [access, content] in SQLiteCheckpoint.run(content, access) }
         }
+        content.checkpoint.holdUp()
       }
       return try body()
     }

@@ -5,25 +5,39 @@ import MaquetteSystem
 ///
 /// A copy waits for the disk twice. It is made by a connection of its own, on a thread that nobody waits for, so that others
 /// go on writing meanwhile. What they write then is behind what is copied, and only a log that is copied to its end is begun
-/// anew: so one that has become long nevertheless is copied while everybody waits.
+/// anew: so one that has become long nevertheless is copied while everybody waits. And who writes faster than the disk takes
+/// it waits for the copy that goes on.
 final class SQLiteCheckpoint {
   /// Pages that are in the log and not in the file before they are copied: 16 MB.
   private static let fewest: Int32 = 1000
   /// Pages in the log before everybody has to wait: as much as the log keeps on the disk, see `journal_size_limit`.
   private static let most: Int32 = 4000
+  /// Pages in the log from which on who writes waits for a copy that is under way: 80 MB.
+  private static let limit: Int32 = 5000
 
   /// Pages in the log after the last commit, and how many of them are in the file.
   private var pages: Int32 = 0
   private var copied: Int32 = 0
   private var isCopying = false
+  /// Whether somebody has written since ``holdUp()`` was called.
+  private var hasGrown = false
   /// Whether the connection that copies is open.
-  private let pass = Monitor(false)
+  let pass = Monitor(false)
 
   /// Notes that there are so many pages in the log after a commit.
   func note(pages: Int32) {
     // It was begun anew, as one that is in the file to its end is by the next who writes.
     if pages < self.pages || copied >= self.pages { copied = 0 }
     self.pages = pages
+    hasGrown = true
+  }
+
+  /// Waits for the copy that is under way, if somebody has just written to a log that is far too long: the disk would never
+  /// catch up with them. Who reads waits for nothing.
+  func holdUp() {
+    guard hasGrown else { return }
+    hasGrown = false
+    if isCopying, pages >= Self.limit { waitForPass() }
   }
 
   /// Notes that there is another log.
