@@ -1,4 +1,5 @@
-/// An array that never moves what it holds, so that adding one element takes as long whether there are ten or ten million.
+/// An array that moves nothing behind its first 4 kB, so that adding one element takes as long whether there are a thousand
+/// or ten million.
 ///
 /// A program that fills a dataset between two buffers of sound has no time for a copy of all instances now and then.
 struct ChunkedArray<Element> {

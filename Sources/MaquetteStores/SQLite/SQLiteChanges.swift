@@ -170,9 +170,8 @@ final class SQLiteChanges {
       for case let dataset? in [change.entry.dataset, change.entry.oldDataset]
       where counts[ExactText(service)]?[dataset] == nil {
         let table = try content.table(service)
-        counts[ExactText(service), default: DatasetCounts()][dataset] = try SQLiteSession(connection, table)
-          .count(
-            dataset)
+        let count = try SQLiteSession(connection, table).count(dataset)
+        counts[ExactText(service), default: DatasetCounts()][dataset] = count
       }
     }
     for place in changes.indices {
